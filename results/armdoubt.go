@@ -43,9 +43,9 @@ func ArmDoubts(r *Run) (doubts []ArmDoubt) {
 		}
 		if alikeBy(r.Scenario, &c) {
 			if x := exported(a); EffectOf(x, exported(b)) == Same {
-				add(ArmWithoutEffect, fmt.Sprintf("%s and %s export the same, %s a call: what they differ in has no "+
-					"effect on the service, so correct it; if it is meant to change how and not what is exported, "+
-					"set otlp to some for both arms", c.A, c.B, x.perCall()))
+				add(ArmWithoutEffect, fmt.Sprintf("%s and %s export the same, %s a call, so what they differ in has "+
+					"no effect on the service: correct it, or if it changes how and not what is exported, set otlp "+
+					"to some in both arms", c.A, c.B, x.perCall()))
 			}
 		}
 		if x, y := lateOf(a), lateOf(b); x > 0 && y > 0 {

@@ -125,9 +125,9 @@ func TestDoubtsAboutArms(t *testing.T) {
 	}{
 		"neither exports anything": {twoWays, func(a, b []*results.Visit) {}, nil},
 		"both export the same": {twoWays, func(a, b []*results.Visit) { export(a, 240); export(b, 240) }, []string{
-			"arm-without-effect: on and off export the same, 2 spans, 0 points and 0 records a call: what they " +
-				"differ " +
-				"in has no effect on the service, so correct it"}},
+			"arm-without-effect: on and off export the same, 2 spans, 0 points and 0 records a call, so what they " +
+				"differ in has no effect on the service: correct it, or if it changes how and not what is exported, " +
+				"set otlp to some in both arms"}},
 		"one exports more":    {twoWays, func(a, b []*results.Visit) { export(a, 240); export(b, 120) }, nil},
 		"one exports nothing": {twoWays, func(a, b []*results.Visit) { export(b, 120) }, nil},
 		"both are to export": {"[{name: off, env: {X: 2}, otlp: some}, {name: on, args: [-x], otlp: some}]",
@@ -158,8 +158,8 @@ func TestDoubtsAboutArms(t *testing.T) {
 			c.change(a, b)
 			var got []string
 			for i, d := range results.ArmDoubts(run) {
-				if strings.Count(d.Detail, ": ") != 1 { // which separates what to do, in one line on the screen
-					t.Errorf("%s has not one remedy: %s", d.Name, d.Detail)
+				if strings.Count(d.Detail, ": ") != 1 {
+					t.Errorf("%q: want what was found, a colon, and what to do", d.Detail)
 				}
 				got = append(got, fmt.Sprintf("%s: %s", d.Name, d.Detail))
 				if i < len(c.want) && strings.HasPrefix(got[i], c.want[i]) {

@@ -130,11 +130,18 @@ func (d *decoder) checkArms(s *Scenario) {
 	d.pairs(s)
 	v := d.values["compare"]
 	for _, p := range s.Compare {
+		if d.unread[ServiceArms] { // the names of the arms are unknown
+			break
+		}
 		dim := p.of(s)
+		of := "'s " + dim.Name
+		if dim.Declared { // the arms have no other name
+			of = ""
+		}
 		arms := d.armsOf(s, dim)
 		for _, arm := range []string{p.A, p.B} {
 			if !slices.Contains(arms, arm) && !d.lenient { // or it may be of a dimension of another version
-				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario's %s%s: want %s%s", arm, dim.Name,
+				d.wrong(v.where, v.line, "compare: %q is not an arm of this scenario%s%s: want %s%s", arm, of,
 					spelling.Meant(arm, arms), strings.Join(arms, ", "), v.toMeasure(p, dim, arm))
 			}
 		}

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -161,8 +162,10 @@ func TestWhatIsWrongWithAServiceThatIsStarted(t *testing.T) {
 			"x.yaml:6:1: arm d: nothing says how to start the service: want command, or build with a Go package",
 			"x.yaml:6:1: arm e: revision main needs a program that is built: want build with a Go package"}},
 		"an unknown arm": {called + "service: {command: a}\narms: [{name: on}, {name: off}]\ncompare: on vs of\n",
-			[]string{`x.yaml:7:1: compare: "of" is not an arm of this scenario's arm (did you mean on or off?): ` +
+			[]string{`x.yaml:7:1: compare: "of" is not an arm of this scenario (did you mean on or off?): ` +
 				"want on, off; to measure it, declare it in arms"}},
+		"arms that cannot be read": {called + "service: {command: a}\narms: [{name: on}, {nme: off}]\n" +
+			"compare: off vs on\n", []string{`x.yaml:6:21: unknown field "arms[1].nme" (did you mean name?): `}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scenarios.Decode("x.yaml", []byte(c.text))
@@ -214,5 +217,16 @@ func TestASettingCanChangeTheArms(t *testing.T) {
 	}
 	if got := s.Compare; len(got) != 1 || got[0].String() != "new vs all" {
 		t.Errorf("compares %v: the file's comparison names an arm that is left out", got)
+	}
+}
+
+func TestASettingWithAnErrorIsTheOnlyError(t *testing.T) {
+	_, err := scenarios.Decode("shop.yaml", []byte(shopArms), scenarios.Setting{Key: scenarios.ServiceArms,
+		Where: "--arm", Apply: func(s *scenarios.Scenario) error {
+			s.ServiceArms = nil
+			return errors.New("no such arm")
+		}})
+	if want := "--arm: no such arm"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s alone: the arms that compare names are unknown", err, want)
 	}
 }

@@ -257,8 +257,8 @@ func (o *Options) checkURL(p *problems.List) {
 	u, err := url.Parse(o.URL)
 	switch {
 	case strings.Contains(o.URL, "{{"):
-		p.Add("url is %q: want placeholders in the paths of requests, not in the url; {{port}} is the port of a "+
-			"service that loadgen starts, of which there is none", o.URL)
+		p.Add("url is %q: want placeholders in the paths of requests, not in the url, where only {{port}} "+
+			"may stand, if loadgen starts the service", o.URL)
 		return
 	case err != nil:
 		p.Add("url is %q: want one such as http://127.0.0.1:8080/path: %w", o.URL, err)

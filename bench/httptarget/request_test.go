@@ -350,7 +350,7 @@ func TestOptionsThatAreWrongAreAllReported(t *testing.T) {
 		{"a line break", httptarget.Options{URL: "http://x", Headers: map[string]string{"X": "a\r\nb: c"}},
 			[]string{"headers.X has a line break"}},
 		{"a placeholder", httptarget.Options{URL: "http://x:{{port}}/"}, []string{"want placeholders in the paths " +
-			"of requests, not in the url; {{port}} is the port of a service that loadgen starts"}},
+			"of requests, not in the url, where only {{port}} may stand, if loadgen starts the service"}},
 		{"the address of another host", httptarget.Options{URL: "http://x/", Resolve: map[string]string{
 			"x": "127.0.0.1", "x:80": "127.0.0.1", "y": "127.0.0.1"}},
 			[]string{`resolve has "y", and only "http://x/" is called: want x, or x:80`}},

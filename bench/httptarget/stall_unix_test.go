@@ -14,13 +14,9 @@ import (
 	"github.com/loadgen-go/loadgen/bench/schedule"
 )
 
-// A server that is stopped for a second, under 1,000 calls per second for 10 s, has a p95, p99 and p99.9 of 501, 901
-// and 991 ms by arithmetic. A generator that waits with the server would report a few milliseconds. Percentiles may be
-// higher on a busy machine, and never lower.
-func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 10 s")
-	}
+// A server that is stopped under load gets every call that was due meanwhile, once, on the connections that are open.
+// What its callers are told of the stall is checked by loadgen selftest --service.
+func TestAServerThatStallsGetsEveryCall(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		o    httptarget.Options
@@ -38,7 +34,7 @@ func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
 			o := c.o
 			o.URL = "http://" + server.Plain + "/ok"
 			target := open(t, o)
-			arrivals, err := schedule.Constant(schedule.PerSecond(1000), 10*time.Second)
+			arrivals, err := schedule.Constant(schedule.PerSecond(1000), 2*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,28 +45,21 @@ func TestAStallOfTheServerCountsForEveryCallThatItDelays(t *testing.T) {
 			}
 			stall := func() {
 				signal(syscall.SIGSTOP)
-				time.Sleep(1005 * time.Millisecond) // a little more than a second, so that no percentile is lower
+				time.Sleep(500 * time.Millisecond)
 				signal(syscall.SIGCONT)
 			}
 			r, err := (&bench.Run{Arrivals: arrivals, Target: target, Workers: target.Workers(),
-				Began: func() { time.AfterFunc(4*time.Second, stall) }}).Do(context.Background())
+				Began: func() { time.AfterFunc(500*time.Millisecond, stall) }}).Do(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
 			seen, n := server.seen(t, "/ok"), target.Connections()
-			if r.Offered != 10_000 || r.Done != 10_000 || seen.Requests != 10_000 {
-				t.Errorf("%d offered, %d done, the server saw %d: want 10000 of each; %+v", r.Offered, r.Done,
+			if r.Offered != 2_000 || r.Done != 2_000 || seen.Requests != 2_000 {
+				t.Errorf("%d offered, %d done, the server saw %d: want 2000 of each; %+v", r.Offered, r.Done,
 					seen.Requests, r.Failures)
 			}
 			if n.Reconnects != 0 || n.Resent != 0 {
 				t.Errorf("%d reconnects, %d resent: want 0", n.Reconnects, n.Resent)
-			}
-			for q, least := range map[float64]time.Duration{0.95: 501, 0.99: 901, 0.999: 991} {
-				got, err := r.Percentile(q)
-				if least *= time.Millisecond; err != nil || got < least {
-					t.Errorf("p%v is %v, %v: want %v or more", 100*q, got, err, least)
-				}
-				t.Logf("p%v is %v, of which %v is service; want %v", 100*q, got, r.Service.Quantile(q), least)
 			}
 		})
 	}

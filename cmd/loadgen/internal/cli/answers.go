@@ -127,6 +127,7 @@ type planDocument struct {
 	Rounds   int                 `json:"rounds"`
 	Visits   int                 `json:"visits"`
 	Wall     time.Duration       `json:"wall_ns"` // estimate
+	Against  *string             `json:"against"` // revision with which each visit is made, too; nil for none
 	Workers  int                 `json:"workers"` // number of workers on this machine
 	Checks   []report.Check      `json:"checks"`
 	Warnings []string            `json:"warnings"`
@@ -190,8 +191,12 @@ const (
 
 // newPlanDocument returns the plan of a scenario, whose service has been looked at if there is one.
 func newPlanDocument(s *scenarios.Scenario, look *firstLook) *planDocument {
-	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds, Visits: s.Visits(),
-		Wall: s.Wall(), Workers: workers(s), Checks: planChecks(s)}
+	d := &planDocument{Schema: planSchema, Kind: "plan", Scenario: s, Rounds: s.Rounds,
+		Visits: look.sides() * s.Visits(), Wall: time.Duration(look.sides()) * s.Wall(), Workers: workers(s),
+		Checks: planChecks(s)}
+	if look.against != "" {
+		d.Against = &look.against
+	}
 	d.Warnings = append([]string{}, report.WarningsOf(d.Checks)...)
 	for i := range look.needs {
 		d.Checks = append(d.Checks, look.needs[i].Check())
@@ -204,7 +209,7 @@ func newPlanDocument(s *scenarios.Scenario, look *firstLook) *planDocument {
 			Percentiles: []string{}}
 		if !s.Closed {
 			n := s.Calls(c.Level)
-			all := n * uint64(s.Rounds)
+			all := n * uint64(s.Rounds*look.sides())
 			p.CallsPerVisit, p.Calls = &n, &all
 			for _, q := range statable(s.Surely(c.Level)) {
 				p.Percentiles = append(p.Percentiles, results.PercentileKey(q))

@@ -299,7 +299,7 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 		o.Ports = maps.Clone(provided.Ports)
 		started, err := service.Start(ctx, o)
 		if err != nil {
-			return provided, release, fmt.Errorf("sidecar %s: %w", x.Name, err)
+			return provided, release, err
 		}
 		releases = append(releases, func() error {
 			_, err := started.Stop(context.WithoutCancel(ctx))

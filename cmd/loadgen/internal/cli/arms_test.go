@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/loadgen-go/loadgen/results"
-	"github.com/loadgen-go/loadgen/results/comparison"
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
@@ -42,6 +41,11 @@ func serveTests() {
 		}
 		if calls.Load() == 10 && os.Getenv("END_SIDECAR") != "" {
 			_, _ = http.Get(os.Getenv("END_SIDECAR")) // a sidecar that exits does not answer
+		}
+		if sidecar := os.Getenv("CALLS"); sidecar != "" {
+			if response, err := http.Get("http://127.0.0.1:" + sidecar + "/x"); err == nil {
+				_ = response.Body.Close()
+			}
 		}
 		if to := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); to != "" {
 			const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"call"}]}]}]}`
@@ -166,6 +170,51 @@ func TestServiceSpansRunsAnywhere(t *testing.T) {
 	}
 }
 
+// A sidecar of all visits belongs to what is measured as a sidecar of one visit does: without it, the numbers are of
+// another service.
+func TestASidecarThatEndsEndsTheRun(t *testing.T) {
+	for _, per := range []string{"run", "visit"} {
+		t.Run(per, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			code, stdout, stderr := execute(t, "run", "-o", out, scenario(t, fmt.Sprintf(`target: http
+http: {url: "http://127.0.0.1:{{port}}/x", connections: 2}
+service:
+  command: "{{loadgen}}"
+  env: {%[1]s: %[2]s, CALLS: "{{port db}}"}
+  idle: 0s
+  sidecars:
+  - {name: db, command: ["{{loadgen}}"], env: {%[1]s: %[2]s, CRASH_AFTER: 5}, per: %[3]s}
+qps: 200
+duration: 100ms
+warmup: 20ms
+rounds: 3
+seed: 1
+quantile: none
+`, asCommand, asService, per)))
+			if code != exitUnusable {
+				t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+			}
+			run, err := results.Read(out)
+			if err != nil || len(run.Visits) == 0 || per == "run" && len(run.Visits) != 1 {
+				t.Fatalf("%v, %+v\n%s", err, run, stderr)
+			}
+			v := run.Visits[0]
+			if v.Record == nil || v.Record.Offered == 0 {
+				t.Errorf("the calls until then were lost: %+v", v)
+			}
+			for _, want := range []string{"service-gone: sidecar db: it ended by itself: exit status 7",
+				"out of luck"} {
+				if !strings.Contains(v.Error, want) {
+					t.Errorf("%q is not in %q", want, v.Error)
+				}
+				if per == "run" && !strings.Contains(flat(stderr), want) {
+					t.Errorf("%q is not in\n%s", want, stderr)
+				}
+			}
+		})
+	}
+}
+
 func TestServicesThatFail(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -178,7 +227,8 @@ func TestServicesThatFail(t *testing.T) {
 		"an answer that is not expected": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "STATUS=500")},
 			exitUnusable, []string{"arm b to GET is not as expected: ", "500", "--no-verify"}},
 		"one that crashes in mid-load": {[]string{"--arm", armOf("a", ""), "--arm", armOf("b", "CRASH_AFTER=12")},
-			exitUnusable, []string{"1 of 2 visits could not be measured", "service-gone: ", "exit status 7"}},
+			exitUnusable, []string{"1 of 2 visits could not be measured: service-gone: service b: it ended by " +
+				"itself: exit status 7;"}},
 		"one that does not stop": {[]string{"--strict", "--arm", armOf("a", "IGNORE_TERM=1"), "--config", "stop"},
 			exitNotValid, []string{"not-stopped"}},
 		"exports of which nothing is expected": {[]string{"--strict", "--arm",
@@ -215,6 +265,12 @@ func TestServicesThatFail(t *testing.T) {
 				if !strings.Contains(flat(stdout+stderr), want) {
 					t.Errorf("%q is not in\n%s\n%s", want, stdout, stderr)
 				}
+			}
+			if strings.Contains(stderr, "exit 2:") {
+				t.Errorf("the exit code is no part of a message:\n%s", stderr)
+			}
+			if name == "one that ends at once" && strings.Contains(stderr, "--"+noVerify) {
+				t.Errorf("without its check it would not start either:\n%s", stderr)
 			}
 		})
 	}
@@ -349,132 +405,5 @@ func TestServicesThatCannotBeStartedAreRefused(t *testing.T) {
 				t.Errorf("exit %d, want 2 and %q\n%s\n%s", code, c.want, stdout, stderr)
 			}
 		})
-	}
-}
-
-// What --compare REF says of a service is an exit code, too.
-func TestAServiceIsComparedWithARevision(t *testing.T) {
-	have := func(text string) *scenarios.Scenario {
-		s, err := scenarios.Decode("x.yaml",
-			[]byte("target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/'}\nqps: 100\n"+
-				"duration: 1s\n"+text+"\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	for name, c := range map[string]struct {
-		text     string
-		compares string // or the error
-		cells    string
-	}{
-		"no arms": {"service: {build: ./shop}", "[head vs base]", "[arm=base/qps=100 arm=head/qps=100]"},
-		"arms": {"service: {build: ./shop}\narms: [{name: off}, {name: on}]\ncompare: on vs off",
-			"[off vs off.base on vs on.base]",
-			"[arm=off.base/qps=100 arm=off/qps=100 arm=on.base/qps=100 arm=on/qps=100]"},
-		"a command": {"service: {command: ./shop}", "the service is started by a command, which has no revisions", ""},
-		"a revision already": {"service: {build: ./shop}\narms: [{name: a, revision: v1}]",
-			"the arm a is of revision v1 already", ""},
-		"a name that is taken": {"service: {build: ./shop}\narms: [{name: a.base}, {name: a}]",
-			"the arm a at that revision would be a.base, which is the name of another arm", ""},
-		"one that runs already": {"", "needs a service that loadgen builds and starts", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			text := c.text
-			if text == "" {
-				text = "service: {build: ./shop}"
-			}
-			s := have(text)
-			if c.text == "" {
-				s.Service = nil
-			}
-			got, err := againstRevision(s, "main")
-			if err != nil {
-				if !strings.Contains(err.Error(), c.compares) {
-					t.Errorf("%v: want %q", err, c.compares)
-				}
-				return
-			}
-			if compares, cells := fmt.Sprint(got.Compare), fmt.Sprint(got.Cells()); compares != c.compares ||
-				cells != c.cells {
-				t.Errorf("compares %s of %s: want %s of %s", compares, cells, c.compares, c.cells)
-			}
-			if got.ServiceArms[0].Revision != "main" || got.ServiceArms[1].Revision != "" ||
-				len(s.Compare) != len(have(text).Compare) {
-				t.Errorf("arms %+v", got.ServiceArms)
-			}
-		})
-	}
-}
-
-func TestARevisionThatIsWorseEndsTheRunWith1(t *testing.T) {
-	contests := func(verdicts ...comparison.Verdict) []*comparison.Contest {
-		c := &comparison.Contest{}
-		for _, v := range verdicts {
-			c.Figures = append(c.Figures, &comparison.Figure{Result: comparison.Result{Verdict: v}})
-		}
-		return []*comparison.Contest{c}
-	}
-	for _, c := range []struct {
-		name     string
-		verdicts []comparison.Verdict
-		strict   bool
-		want     int
-	}{
-		{"better", []comparison.Verdict{comparison.Improved, comparison.Equivalent}, true, exitOK},
-		{"worse", []comparison.Verdict{comparison.Improved, comparison.Regressed}, false, exitWorse},
-		{"not shown", []comparison.Verdict{comparison.Inconclusive}, false, exitOK},
-		{"not shown, strict", []comparison.Verdict{comparison.Inconclusive}, true, exitNotValid},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := exitCode(worse(contests(c.verdicts...), c.strict)); got != c.want {
-				t.Errorf("exit %d, want %d", got, c.want)
-			}
-		})
-	}
-}
-
-// The revisions of a service are arms like any others.
-func TestRevisionsOfAServiceAreArms(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("it builds two programs")
-	}
-	serve := func(body string) map[string]string {
-		return map[string]string{"shop/main.go": `package main
-
-import (
-	"fmt"
-	"net/http"
-	"os"
-)
-
-func main() {
-	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "` + body + `") })
-	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
-}
-`}
-	}
-	dir := repository(t, serve("old"), serve("newer"))
-	cmd, stdout, stderr := command(t, "run", "http://127.0.0.1:{{port}}/", "--build", "./shop", "--arm", "base@before",
-		"--arm", "head:", "--qps", "100", "--duration", "100ms", "--warmup", "0", "--rounds", "1", "-o", "out",
-		"--format",
-		"json")
-	cmd.Dir = dir
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%v\n%s\n%s", err, stdout, stderr)
-	}
-	run, err := results.Read(filepath.Join(dir, "out"))
-	if err != nil || len(run.Visits) != 2 || !run.Visits[0].Usable() || !run.Visits[1].Usable() {
-		t.Fatalf("%v, %+v", err, run)
-	}
-	digests := map[string]bool{}
-	for _, in := range run.Inputs {
-		if in.Kind == results.Started {
-			digests[in.SHA256] = true
-		}
-	}
-	if len(digests) != 2 {
-		t.Errorf("%d programs of the service, want 2: %+v", len(digests), run.Inputs)
 	}
 }

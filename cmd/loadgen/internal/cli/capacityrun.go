@@ -429,7 +429,7 @@ func (c *capacitySearch) probe(ctx context.Context, a capacity.Ask) (*capacity.P
 	}
 	req.Visit.Seed = rounds.Seed(req.Visit.Scenario, n)
 	p, took, err := c.visit(ctx, req)
-	if err := cmp.Or(err, ctx.Err()); err != nil {
+	if err := cmp.Or(err, ctx.Err(), c.provided.Lost()); err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", a.Arm, format.Rate(a.Rate), err)
 	}
 	p.Seed, p.Evidence.Took = req.Visit.Seed, took

@@ -106,6 +106,8 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 		return 0, err
 	case v.Error != "":
 		return 0, errors.New(v.Error)
+	case c.provided.Lost() != nil:
+		return 0, c.provided.Lost()
 	case v.Record.Interrupted:
 		return 0, errors.New("its process was interrupted")
 	case v.Record.Loop != record.ClosedLoop || v.Record.Workers != t.Workers:

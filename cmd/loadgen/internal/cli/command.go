@@ -227,10 +227,13 @@ func interrupted(err error) bool {
 	return exitCode(err) == exitInterrupted
 }
 
-// unusable returns err with exit code 2, or nil if err is nil.
+// unusable returns err with exit code 2, or with its own if it has one, or nil if err is nil.
 func unusable(err error) error {
 	if err == nil {
 		return nil
+	}
+	if exit, ok := err.(*exitError); ok { // what wraps one says more
+		return exit
 	}
 	return &exitError{exitUnusable, err}
 }

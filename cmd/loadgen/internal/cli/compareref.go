@@ -129,6 +129,25 @@ func built(c *revision.Checkout, pkg string, took time.Duration, o *runOptions) 
 	fmt.Fprintf(o.stderr, "built %s of %s and of %s in %s\n", pkg, sides[0], sides[1], format.About(took))
 }
 
+// against returns a scenario as it is compared with a revision: a service has arms of it, and without --rounds there
+// are as many rounds as a change needs to show.
+func (o *runOptions) against(cmd *cobra.Command, s *scenarios.Scenario, ref string) (*scenarios.Scenario, error) {
+	if s.CallsService() {
+		with, err := againstRevision(s, ref)
+		if err == nil && o.confirm {
+			err = errors.New("--confirm: a service is not measured again: leave it out")
+		}
+		if err != nil {
+			return nil, err
+		}
+		s = with
+	}
+	if !cmd.Flags().Changed("rounds") {
+		s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
+	}
+	return s, nil
+}
+
 // runAgainst runs a scenario with the programs of ref and of the working tree, in the same rounds, and compares the
 // two runs. With --confirm, it then measures the cells that regressed again, and the second comparison decides.
 func runAgainst(ctx context.Context, s *scenarios.Scenario, ref string, o *runOptions) (err error) {
@@ -302,5 +321,8 @@ func judgeRuns(out string, complete bool, o *runOptions) (*gate.Report, error) {
 
 // family returns the number of figures that a comparison of s with a revision judges.
 func (o *runOptions) family(s *scenarios.Scenario) int {
+	if s.Service != nil { // whose arms are the sides
+		return o.gate().Primary() * len(s.Comparisons())
+	}
 	return o.gate().Primary() * len(s.Cells())
 }

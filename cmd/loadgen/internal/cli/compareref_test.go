@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -385,6 +386,10 @@ func TestAComparisonWithARevisionThatCannotBeMadeSaysWhy(t *testing.T) {
 			}
 		})
 	}
+	code, _, stderr := in(t, dir, "plan", "--compare", "nowhere")
+	if code != exitUnusable || !strings.Contains(stderr, `git knows no revision "nowhere"`) {
+		t.Errorf("plan: exit %d\n%s", code, stderr)
+	}
 	if code, _, stderr := execute(t, "run", "--compare", "main"); code != exitUnusable ||
 		!strings.Contains(stderr, "is not in a git working tree") {
 		t.Errorf("outside of a repository: exit %d\n%s", code, stderr)
@@ -446,5 +451,31 @@ func TestWhatRegressedIsMeasuredAgainAlone(t *testing.T) {
 	if err := notConfirmed(&gate.Report{Exit: exitWorse, Counts: map[comparison.Verdict]int{comparison.Regressed: 1}},
 		o); err == nil {
 		t.Error("what regressed again is no regression")
+	}
+}
+
+// The plan shows what run does with the same flags: each visit is made with the revision, too.
+func TestThePlanOfAComparisonWithARevisionHasBothSides(t *testing.T) {
+	dir := repository(t, map[string]string{"main.go": "package main\n\nfunc main() {}\n"}, nil)
+	flags := []string{"plan", "span-reuse", "--spans", "none", "--qps", "10k", "--rounds", "6"}
+	code, text, stderr := in(t, dir, append(flags, "--compare", "before")...)
+	const line = "revisions   the working tree and before: every visit is made with both\n"
+	if code != exitOK || !strings.Contains(text, line) {
+		t.Errorf("exit %d, and want %q\n%s\n%s", code, line, text, stderr)
+	}
+	var plans [2]planDocument
+	for i, more := range [][]string{nil, {"--compare", "before"}} {
+		code, text, stderr := in(t, dir, slices.Concat(flags, more, []string{"--format", "json"})...)
+		if err := json.Unmarshal([]byte(text), &plans[i]); code != exitOK || err != nil {
+			t.Fatalf("exit %d, %v\n%s", code, err, stderr)
+		}
+	}
+	one, two := &plans[0], &plans[1]
+	if one.Against != nil || two.Against == nil || *two.Against != "before" {
+		t.Errorf("against %v, %v", one.Against, two.Against)
+	}
+	if one.Visits != 6 || two.Visits != 12 || two.Wall != 2*one.Wall || *two.Cells[0].Calls != 2**one.Cells[0].Calls {
+		t.Errorf("%d and %d visits in %v and %v: want twice as many against a revision", one.Visits, two.Visits,
+			one.Wall, two.Wall)
 	}
 }

@@ -193,11 +193,11 @@ func offer(text string, items []string) ([]string, cobra.ShellCompDirective) {
 // refTime limits the time that completion waits for git.
 const refTime = 2 * time.Second
 
-// comparisons completes --compare: with the comparisons that the arms of the scenario allow, and, for run, with the
-// revisions of the current repository. What cannot be read is left out.
+// comparisons completes --compare: with the comparisons that the arms of the scenario allow, and, for run and plan,
+// with the revisions of the current repository. What cannot be read is left out.
 func (all targets) comparisons(cmd *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
 	var items []string
-	if cmd.Name() == "run" && !strings.Contains(text, ",") {
+	if slices.Contains([]string{"run", "plan"}, cmd.Name()) && !strings.Contains(text, ",") {
 		ctx, stop := context.WithTimeout(cmd.Context(), refTime)
 		defer stop()
 		items, _ = revision.Names(ctx, ".") // none outside a repository

@@ -49,12 +49,21 @@ func newPlan(own targets) *cobra.Command {
 			if err := checkFormat(format, planningFormats); err != nil {
 				return unusable(err)
 			}
+			ref, err := takeRevision(cmd)
+			if err != nil {
+				return unusable(err)
+			}
 			s, err := own.load(cmd, args)
 			if err != nil {
 				return err
 			}
 			progress := newProgress(cmd)
 			defer progress.Close()
+			if ref != "" {
+				if s, err = planAgainst(cmd, s, ref, progress); err != nil {
+					return err
+				}
+			}
 			if err := readReplays(s, progress, progress); err != nil {
 				return err
 			}
@@ -64,6 +73,9 @@ func newPlan(own targets) *cobra.Command {
 				return notProvided(cmd.Context(), err)
 			}
 			look, wrong := verify(cmd, s, provided, progress, false)
+			if s.HTTP == nil {
+				look.against = ref
+			}
 			if format == formatJSON {
 				err := printJSON(cmd.OutOrStdout(), newPlanDocument(s, &look))
 				return cmp.Or(wrong, unusable(err))
@@ -75,6 +87,7 @@ func newPlan(own targets) *cobra.Command {
 		},
 	}
 	addSettings(cmd)
+	comparesRevisions(cmd)
 	addService(cmd)
 	addArms(cmd)
 	own.complete(cmd)
@@ -97,14 +110,14 @@ func plan(s *scenarios.Scenario, look *firstLook, screen *terminal.Screen) (stri
 			continue
 		}
 		n := s.Calls(c.Level)
-		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds)),
+		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds*look.sides())),
 			upTo(s.Surely(c.Level)))
 	}
 	b.WriteString(screen.Blocks(t))
 	b.WriteString("\n" + screen.Wrap(fmt.Sprintf("%s%s in %s, each after a warm-up of %v: about %s in all.",
-		format.Plural(s.Visits(), "visit"), each(s), format.Plural(s.Rounds, "round"), s.Warmup,
-		format.About(s.Wall())), "") + "\n")
-	for _, line := range planned(s, look.needs) {
+		format.Plural(look.sides()*s.Visits(), "visit"), each(s), format.Plural(s.Rounds, "round"), s.Warmup,
+		format.About(time.Duration(look.sides())*s.Wall())), "") + "\n")
+	for _, line := range planned(s, look) {
 		const indent = "            " // of the longest name and two blanks
 		wrapped := screen.Wrap(indent+line[1], indent)
 		fmt.Fprintf(&b, "%-*s%s", len(indent), line[0], wrapped[len(indent):])
@@ -116,7 +129,7 @@ func plan(s *scenarios.Scenario, look *firstLook, screen *terminal.Screen) (stri
 }
 
 // planned returns what the runs of a scenario have in common, each with its name.
-func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
+func planned(s *scenarios.Scenario, look *firstLook) (lines [][2]string) {
 	crew := fmt.Sprint(workers(s))
 	switch {
 	case s.Workers > 0:
@@ -137,7 +150,7 @@ func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
 	if s.CallsService() {
 		add("service", serviceLine(s.Called()))
 	}
-	for _, n := range needs {
+	for _, n := range look.needs {
 		add(n.Label, n.Line)
 	}
 	if handlers := handlersLine(s); handlers != "" {
@@ -145,6 +158,9 @@ func planned(s *scenarios.Scenario, needs []sockets.Need) (lines [][2]string) {
 	}
 	add("estimators", format.List(s.Arms(scenarios.Quantile)))
 	add("compares", format.List(s.Compare))
+	if look.against != "" {
+		add("revisions", "the working tree and "+look.against+": every visit is made with both")
+	}
 	add("objectives", format.List(s.SLOs))
 	add("seed", seed)
 	return lines
@@ -277,6 +293,34 @@ func upTo(n uint64) string {
 type firstLook struct {
 	answers []visit.FirstAnswer
 	needs   []sockets.Need // what the connections of the run take
+	against string         // revision with which each visit is made, too; "" for none
+}
+
+// sides returns the number of programs that each visit is made with.
+func (l *firstLook) sides() int {
+	if l.against != "" {
+		return 2
+	}
+	return 1
+}
+
+// planAgainst returns a scenario as run compares it with a revision, which must be one that git knows.
+func planAgainst(cmd *cobra.Command, s *scenarios.Scenario, ref string, p *terminal.Progress) (*scenarios.Scenario,
+	error) {
+	o := &runOptions{stderr: p, progress: p}
+	var err error
+	if o.rules, err = projectRules(); err != nil {
+		return nil, unusable(err)
+	}
+	if s, err = o.against(cmd, s, ref); err != nil || s.HTTP != nil { // a service is built, which finds the revision
+		return s, unusable(err)
+	}
+	checkout, err := open(cmd.Context(), ref, p)
+	if err != nil {
+		return nil, err
+	}
+	closing(checkout, o)
+	return s, nil
 }
 
 // verify looks at the service of a scenario before it is measured, unless it calls none: it checks that the rows of
@@ -320,6 +364,8 @@ func firstAnswers(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Prov
 	switch {
 	case cmd.Context().Err() != nil:
 		return nil, &exitError{exitInterrupted, errors.New("interrupted before the service had answered")}
+	case err != nil && s.Service != nil: // no visit can start it or reach it either
+		return nil, unusable(err)
 	case err != nil:
 		return nil, unusable(fmt.Errorf("%w (--no-verify does not call it first)", err))
 	}

@@ -98,23 +98,13 @@ REF is inconclusive (not shown); 130 interrupted.`,
 			if o.confirm && ref == "" {
 				return unusable(errors.New("--confirm: want --compare REF, a revision to compare with, beside it"))
 			}
-			if ref != "" && s.CallsService() {
-				if s, err = againstRevision(s, ref); err == nil && o.confirm {
-					err = errors.New("--confirm: a service is not measured again: leave it out")
-				}
-				if err != nil {
+			if ref != "" {
+				if s, err = o.against(cmd, s, ref); err != nil {
 					return unusable(err)
 				}
-				if !cmd.Flags().Changed("rounds") {
-					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
+				if o.gates = s.CallsService(); !o.gates {
+					return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 				}
-				o.gates, ref = true, ""
-			}
-			if ref != "" {
-				if !cmd.Flags().Changed("rounds") {
-					s.Rounds = max(s.Rounds, comparison.Need(o.family(s), true))
-				}
-				return o.finish(runAgainst(cmd.Context(), s, ref, &o))
 			}
 			if err := readReplays(s, o.stderr, o.progress); err != nil {
 				return err
@@ -173,7 +163,12 @@ func (o *runOptions) addFlags(cmd *cobra.Command) {
 		"With --compare REF, measure again what regressed, and exit with 1 only if it regresses again.")
 	group(cmd, groupOutput, "out", "profile")
 	group(cmd, groupCI, "strict", "confirm")
-	f.Lookup("compare").Usage = "What to compare: a git `revision`, such as main, with the working tree; " +
+	comparesRevisions(cmd)
+}
+
+// comparesRevisions makes the help of --compare say that it takes a revision, too.
+func comparesRevisions(cmd *cobra.Command) {
+	cmd.Flags().Lookup("compare").Usage = "What to compare: a git `revision`, such as main, with the working tree; " +
 		"or arms of the scenario, such as 'pooled vs sdk', in a comma-separated list."
 }
 
@@ -396,18 +391,28 @@ func verdict(run *results.Run, complete, strict bool) error {
 
 // worse returns the error that a run ends with if a compared figure is worse or, if strict, not known not to be.
 func worse(contests []*comparison.Contest, strict bool) error {
-	counts := map[comparison.Verdict]int{}
-	for _, r := range comparison.Results(contests) {
-		counts[r.Verdict]++
-	}
-	switch open := counts[comparison.Inconclusive]; {
-	case counts[comparison.Regressed] > 0:
-		return &exitError{exitWorse, fmt.Errorf("%s regressed",
-			format.Plural(counts[comparison.Regressed], "figure"))}
-	case strict && open > 0:
-		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict)", format.Plural(open, "figure"))}
+	regressed, open := figures(contests, comparison.Regressed), figures(contests, comparison.Inconclusive)
+	switch {
+	case len(regressed) > 0:
+		return &exitError{exitWorse, fmt.Errorf("%s regressed: %s", format.Plural(len(regressed), "figure"),
+			format.FewNames(regressed))}
+	case strict && len(open) > 0:
+		return &exitError{exitNotValid, fmt.Errorf("%s inconclusive (--strict): %s",
+			format.Plural(len(open), "figure"), format.FewNames(open))}
 	}
 	return nil
+}
+
+// figures returns the compared figures with a verdict, such as "B/op of head vs base at 500/s".
+func figures(contests []*comparison.Contest, v comparison.Verdict) (names []string) {
+	for _, c := range contests {
+		for _, f := range c.Figures {
+			if f.Verdict == v {
+				names = append(names, fmt.Sprintf("%s of %s at %s", f.Unit, c.Pair, report.Load(c.CellA.Level)))
+			}
+		}
+	}
+	return names
 }
 
 // survey returns warnings about the machine. Tests replace it, since they must not depend on the machine.

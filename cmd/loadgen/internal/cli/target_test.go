@@ -213,7 +213,6 @@ func TestAProgramWithoutAScenarioDrivesItsFirstTarget(t *testing.T) {
 }
 
 func TestWhenEveryCallFailsTheRunSaysWhere(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string

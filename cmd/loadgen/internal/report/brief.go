@@ -27,9 +27,10 @@ func Brief(run *results.Run, contests []*comparison.Contest, place Place, screen
 	if measured(run) > 0 {
 		b.WriteString(newGrid(run, screen.Width).text(screen) + "\n")
 	}
-	if matches := matchesOf(contests); valid(run) && len(matches) > 0 &&
+	if matches := matchesOf(contests); len(matches) > 0 &&
 		len(matches[0].contests[0].Rounds) >= comparison.MinPairs {
-		b.WriteString(verdictTable(run.Scenario, matches[0], screen) + "\n")
+		reads := AnswerOf(run, contests, place).Reads
+		b.WriteString(verdictTable(run.Scenario, matches[0], reads, screen))
 	}
 	if details {
 		b.WriteString(strings.TrimPrefix(written(run, contests, screen), "\n") + "\n")
@@ -147,15 +148,19 @@ func misled(doubts []Doubt, screen *terminal.Screen) string {
 	return b.String()
 }
 
-// verdictTable returns the verdicts of a match, with a row for each figure and a column for each load.
-func verdictTable(s *scenarios.Scenario, m *match, screen *terminal.Screen) string {
+// verdictTable returns the verdicts of a match and an empty line, with a row for each figure whose unit can be read
+// and a column for each load. It returns "" if there is none.
+func verdictTable(s *scenarios.Scenario, m *match, reads func(unit string) bool, screen *terminal.Screen) string {
 	var units []string
 	for _, c := range m.contests {
 		for _, f := range mentioned(c) {
-			if !slices.Contains(units, f.Unit) {
+			if !slices.Contains(units, f.Unit) && reads(f.Unit) {
 				units = append(units, f.Unit)
 			}
 		}
+	}
+	if len(units) == 0 {
+		return ""
 	}
 	slices.SortStableFunc(units, func(a, b string) int { return cmp.Compare(orderOf(a), orderOf(b)) })
 	contests, rows := m.contests, [][]string(nil)
@@ -176,14 +181,14 @@ func verdictTable(s *scenarios.Scenario, m *match, screen *terminal.Screen) stri
 		}
 		contests = contests[1:]
 	}
-	title := m.name(s) + ", paired by round: " + strings.Join(legend(contests), ", ")
+	title := m.name(s) + ", paired by round: " + strings.Join(legend(contests, units), ", ")
 	lines := alignLeft(rows)
 	lines[0] = screen.Dim(lines[0])
 	text := screen.Wrap(title, "  ") + strings.Join(lines, "\n") + "\n"
 	if left := len(m.contests) - len(contests); left > 0 {
 		text += screen.Dim(format.Plural(left, "lower rate")+": show --all") + "\n"
 	}
-	return text
+	return text + "\n"
 }
 
 // wordOf returns the word for what a figure shows.
@@ -194,12 +199,14 @@ func wordOf(f *comparison.Figure) format.Word {
 	return format.Verdict(f.Verdict)
 }
 
-// legend returns the symbols in the verdicts of contests, each with its word.
-func legend(contests []*comparison.Contest) (symbols []string) {
+// legend returns the symbols in the verdicts of contests in these units, each with its word.
+func legend(contests []*comparison.Contest, units []string) (symbols []string) {
 	used := map[format.Word]bool{}
 	for _, c := range contests {
 		for _, f := range judged(c) {
-			used[wordOf(f)] = true
+			if slices.Contains(units, f.Unit) {
+				used[wordOf(f)] = true
+			}
 		}
 	}
 	var words []format.Word

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -69,11 +70,16 @@ func TestBriefSaysTheAnswerInDoubtNextAndMore(t *testing.T) {
 		"own-wide":      {own, nil, "120", 16},
 		"one-rate":      {strings.Replace(question, "[1000, 10k]", "10k", 1), nil, "80", 26},
 		"not-valid": {own, func(run *results.Run) {
-			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", everyVisit(run)...)
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs",
+				everyVisit(run)...)
 			spoil(run, record.GeneratorLimited, "calls began late: close other programs", 0, 1, 2)
 		}, "80", 16},
+		"not-valid-compared": {question, func(run *results.Run) {
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs",
+				everyVisit(run)...)
+		}, "80", 22},
 		"doubtful": {question, func(run *results.Run) {
-			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", 0, 1)
+			spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", 0, 1)
 			spoil(run, record.ArrivalsOff, "gaps: calls came in clumps: close other programs", 1)
 			run.Visits[3].Log = "a word\nand more"
 		}, "80", 27},
@@ -142,7 +148,7 @@ func TestBriefFitsTheScreenWhateverIsRun(t *testing.T) {
 
 func TestColourAddsNothingButColour(t *testing.T) {
 	run := made(t, question)
-	spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close them", 0, 1)
+	spoil(run, record.NoisyMachine, "31% of the CPU was used by others: close other programs", 0, 1)
 	coloured := terminal.New(&bytes.Buffer{}, terminal.Options{Colour: "always"}, func(string) string { return "" })
 	text := brief(t, run, coloured)
 	golden.Check(t, "brief-colour.txt", text)
@@ -200,6 +206,13 @@ seed: 7
 			for _, v := range run.Visits {
 				v.Streams = streamsOfTests(c.target)
 				v.Connections, v.Cost.CPU = &httptarget.Connections{Opened: 16}, 20*time.Millisecond
+				phases := record.NewPhases()
+				for range v.Record.Done {
+					phases.Write.Add(11 * time.Microsecond)
+					phases.Wait.Add(13 * time.Microsecond)
+					phases.Read.Add(17 * time.Microsecond)
+				}
+				v.Record.Phases = &phases
 			}
 			got := brief(t, run, screen("80"))
 			for _, want := range []string{"calls/s", "p50", "p99.9", "failed,", "client CPU",
@@ -225,8 +238,25 @@ seed: 7
 				"messages sent, 24 received. Between two messages received passed 1,000 us at p50, 1,000 us at p99 "+
 				"and at most 1,000 us.") != (c.target == "grpc") {
 				t.Errorf("messages of streams:\n%s", all)
+			} else if !partsOfService.MatchString(all) {
+				t.Errorf("no parts of the service time in\n%s", all)
 			}
 		})
+	}
+}
+
+// partsOfService matches the line of a service at the higher rate in the table of the parts of service time.
+var partsOfService = regexp.MustCompile(`\n\S+ at 10,000/s +[0-9.]+ +[0-9.]+ +11.0 +11.0 +13.0 +13.0 +17.0 +17.0\n`)
+
+// After a run without a visit nothing is known that a longer run or more rounds would settle.
+func TestTheNextStepAfterNoVisitIsTheRunAgain(t *testing.T) {
+	run := made(t, own)
+	for i, v := range run.Visits {
+		run.Visits[i] = &results.Visit{Round: v.Round, Order: v.Order, Cell: v.Cell, Error: "service-gone: it ended"}
+	}
+	next := report.AnswerOf(run, nil, report.Place{Program: "loadgen", Run: "RUN"}).Next
+	if len(next) != 1 || next[0].Line() != "loadgen run RUN" {
+		t.Errorf("%+v: want the run again, and nothing else", next)
 	}
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt)
 	}
 	if len(lost) > 0 {
 		doubts = append(doubts, Doubt{Name: lostVisits, Visits: uint64(len(lost)), Of: all, Text: fmt.Sprintf(
-			"%d of %s could not be measured: %s", len(lost), format.Plural(all, "visit"), firstLine(lost[0].Error))})
+			"%d of %s could not be measured: %s", len(lost), format.Plural(all, "visit"), whyLost(lost[0].Error))})
 	}
 	for _, d := range results.ArmDoubts(run) {
 		evidence, remedy := advice(d.Detail)
@@ -196,6 +197,22 @@ func advice(detail string) (evidence, remedy string) {
 		return detail, ""
 	}
 	return clauses[len(clauses)-2], clauses[len(clauses)-1]
+}
+
+// whyLost returns the cause in the error of a visit, without the output that the error quotes. If the process of the
+// visit failed, its last words are the cause.
+func whyLost(text string) string {
+	cause := firstLine(text)
+	for line := range strings.Lines(text) {
+		if own, ok := strings.CutPrefix(line, "loadgen: "); ok && strings.HasPrefix(text, "the process of the ") {
+			cause = strings.TrimSpace(own)
+		}
+	}
+	if quoting, ok := strings.CutSuffix(cause, ":"); ok { // such as "; the end of its output:"
+		cause = quoting[:max(strings.LastIndex(quoting, "; "), 0)]
+		cause = cmp.Or(cause, quoting)
+	}
+	return cause
 }
 
 // firstLine returns the first line of a text.

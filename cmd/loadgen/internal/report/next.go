@@ -48,8 +48,12 @@ func nextOf(run *results.Run, contests []*comparison.Contest, place Place) (step
 	if !valid(run) {
 		steps = append(steps, Step{"what this machine can do", []string{place.Program, "selftest", "--quick"}})
 	}
-	if run.Status != results.Complete {
+	none := measured(run) == 0
+	if run.Status != results.Complete || none {
 		again("all of it, again")
+	}
+	if none { // no number of it says what would be better
+		return steps
 	}
 	for _, l := range s.Levels() {
 		if l.Load != "" || s.Closed {

@@ -36,6 +36,7 @@ func Text(run *results.Run, contests []*comparison.Contest, place Place, screen 
 		b.WriteString(runtimeTable(cells, screen))
 		b.WriteString(connectionsLine(cells, screen))
 		b.WriteString(streamsLine(cells, screen))
+		b.WriteString(phaseTable(run.Scenario, cells, screen))
 		b.WriteString(serviceTable(run.Scenario, cells, screen))
 		list(&b, screen, "Where the tail comes from: what the slowest calls of each visit overlapped", tails(cells))
 	} else {

@@ -27,13 +27,9 @@ type Program struct {
 	Grace time.Duration
 }
 
-// Visit makes a visit in a new process. If the process fails, or a sidecar ends meanwhile, Visit returns a visit whose
-// Error says why. Visit returns an error if the run must end: a [visit.ChangedError], or that of a sidecar that ended
-// before.
+// Visit makes a visit in a new process. If the process fails, Visit returns a visit whose Error says why.
+// The only error that Visit returns is a [visit.ChangedError], which must end the run.
 func (p *Program) Visit(ctx context.Context, req *visit.Request) (*results.Visit, error) {
-	if err := req.Provided.Err(); err != nil {
-		return nil, err
-	}
 	var answer visitAnswer
 	log, err := p.Ask(ctx, visitCommand, req, &answer)
 	if err == nil && answer.Changed != nil {
@@ -43,9 +39,6 @@ func (p *Program) Visit(ctx context.Context, req *visit.Request) (*results.Visit
 		return &results.Visit{Cell: req.Cell, Began: time.Now().UTC(), Error: err.Error()}, nil
 	}
 	answer.Log = log
-	if err := req.Provided.Err(); err != nil && answer.Visit.Error == "" {
-		answer.Visit.Error = "service-gone: " + err.Error()
-	}
 	return answer.Visit, nil
 }
 

@@ -6,6 +6,7 @@
 package rounds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,8 @@ type Side struct {
 // stops early. It reports whether it made all visits.
 //
 // If a visit fails, its Error says why, and Run continues. Run returns an error if it cannot write the files, if an
-// input has changed, or if one of several sides fails in every visit of the first round.
+// input has changed, if a sidecar of all visits has ended, or if one of several sides fails in every visit of the
+// first round.
 func Run(ctx context.Context, o *Options) (complete bool, err error) {
 	r := &runner{Options: o, cells: o.cells(), visit: o.visit, keep: o.keep}
 	complete, err = r.run(ctx)
@@ -185,7 +187,11 @@ func (r *runner) take(ctx context.Context, t turn, round, order int) (*results.V
 	if ctx.Err() != nil && !v.Usable() && (v.Error != "" || v.Record.Offered == 0) {
 		return nil, nil
 	}
-	return v, r.keep(t.side, v)
+	lost := r.Provided.Lost()
+	if lost != nil {
+		v.Error = cmp.Or(v.Error, lost.Error())
+	}
+	return v, cmp.Or(r.keep(t.side, v), lost)
 }
 
 // unmade returns an error if there are several sides and one of them failed in every visit of the first round.

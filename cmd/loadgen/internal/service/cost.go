@@ -64,7 +64,7 @@ func (s *Service) cpu() *time.Duration {
 // or ctx does.
 func (s *Service) Idle(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
-		return fmt.Errorf("service %s: measuring without load for %v: want more than 0", s.Name(), d)
+		return fmt.Errorf("%s: measuring without load for %v: want more than 0", s.options.title(), d)
 	}
 	var before []*time.Duration
 	begun := time.Now()
@@ -107,10 +107,10 @@ func (s *Service) Begin(ctx context.Context) error {
 // begin begins the window of the service alone.
 func (s *Service) begin(ctx context.Context) error {
 	if s.process.hasEnded() {
-		return fmt.Errorf("service %s: %w", s.Name(), s.process.endedByItself())
+		return fmt.Errorf("%s: %w", s.options.title(), s.process.endedByItself())
 	}
 	if err := s.findEndpoint(ctx); err != nil {
-		return fmt.Errorf("service %s: %w", s.Name(), err)
+		return fmt.Errorf("%s: %w", s.options.title(), err)
 	}
 	if s.window.endpoint != nil {
 		if err := s.unlessFound(s.window.endpoint.begin(ctx)); err != nil {
@@ -157,7 +157,7 @@ func (s *Service) endCPU() {
 // endMemory records the memory of the service alone under load.
 func (s *Service) endMemory(ctx context.Context) error {
 	if s.process.hasEnded() {
-		return fmt.Errorf("service %s: %w", s.Name(), s.process.endedByItself())
+		return fmt.Errorf("%s: %w", s.options.title(), s.process.endedByItself())
 	}
 	if s.window.peak {
 		s.cost.PeakRSS = known(s, "peak of memory", s.sumPeaks)
@@ -179,7 +179,7 @@ func (s *Service) unlessFound(err error) error {
 	case err == nil:
 		return nil
 	case s.options.Inspect != "" && s.options.Inspect != auto:
-		return fmt.Errorf("service %s: %w", s.Name(), err)
+		return fmt.Errorf("%s: %w", s.options.title(), err)
 	}
 	s.note("allocations: unknown: %v", err)
 	s.window.endpoint = nil

@@ -105,10 +105,20 @@ func (o *Options) names() *names {
 	return &names{ports: merged(o.Ports, nil), values: o.Values}
 }
 
-// assign gives a free port to the service, and to each name without one.
+// assign gives a free port to the service, and to each name without one. {{port}} of the sidecar NAME is what the
+// others know as {{port NAME}}.
 func (o *Options) assign(n *names) (err error) {
-	if n.port, err = o.unused(n); err != nil {
-		return err
+	known := 0
+	if o.Sidecar {
+		known = n.ports[o.name()]
+	}
+	if n.port = known; known == 0 {
+		if n.port, err = o.unused(n); err != nil {
+			return err
+		}
+	}
+	if o.Sidecar {
+		n.ports[o.name()] = n.port
 	}
 	for _, t := range o.texts() {
 		for _, found := range placeholder.FindAllString(t.text, -1) {

@@ -19,6 +19,7 @@ import (
 // Values[NAME].
 type Options struct {
 	Name     string             // Name is used in messages. The default is the name of the program.
+	Sidecar  bool               // Sidecar: others know its port as {{port NAME}}.
 	Command  []string           // Command is the program and its arguments. A path is relative to Dir.
 	Args     []string           // Args follow Command, such as the arguments of an arm.
 	Env      map[string]*string // Env changes this process's environment: nil unsets. PORT is {{port}} by default.
@@ -62,6 +63,14 @@ func (o *Options) name() string {
 		return o.Name
 	}
 	return filepath.Base(o.Command[0])
+}
+
+// title returns what messages call the service: service NAME, or sidecar NAME.
+func (o *Options) title() string {
+	if o.Sidecar {
+		return "sidecar " + o.name()
+	}
+	return "service " + o.name()
 }
 
 // timeout returns how long the service may take to get ready.
@@ -196,6 +205,7 @@ func (o *Options) checkSidecars(wrong *problems) {
 // with returns the options of a sidecar, which also has the values and the ports of its service.
 func (o *Options) with(values map[string]string, ports map[string]int) *Options {
 	sidecar := *o
+	sidecar.Sidecar = true
 	sidecar.Values = merged(values, o.Values)
 	sidecar.Ports = merged(ports, o.Ports)
 	return &sidecar

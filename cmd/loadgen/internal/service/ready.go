@@ -116,7 +116,7 @@ func (s *Service) awaitReady(ctx context.Context, n *names) error {
 		return fmt.Errorf("%w; %s", err, s.process.log.quote())
 	}
 	return fmt.Errorf("it is not ready after %s: %s: %w%s; %s", format.Duration(s.options.timeout()), probe.name, err,
-		s.elsewhere(probe), s.process.log.quote())
+		s.elsewhere(probe, n), s.process.log.quote())
 }
 
 // repeat asks until there is an answer, and returns the last error if there is none before the deadline of ctx.
@@ -256,7 +256,7 @@ func (s *Service) checkPort(p *probe, n *names) error {
 		}
 		if !own[x.inode] {
 			return fmt.Errorf("port %d belongs to %s, not to the service%s: end that process, or find out why the "+
-				"service does not listen there; %s", port, ownerOf(x), s.elsewhere(p), s.process.log.quote())
+				"service does not listen there; %s", port, ownerOf(x), s.elsewhere(p, n), s.process.log.quote())
 		}
 		found = true
 	}
@@ -281,8 +281,9 @@ func (s *Service) ownSockets() (map[string]bool, error) {
 	return own, err
 }
 
-// elsewhere returns where the service listens instead of where it was asked, or "" if it does not.
-func (s *Service) elsewhere(p *probe) string {
+// elsewhere returns where the service listens, if it does not listen where it was asked to. It returns "" if it
+// listens there, too, or nowhere.
+func (s *Service) elsewhere(p *probe, n *names) string {
 	all, err := listening(s.process.family.main)
 	own, failed := s.ownSockets()
 	if err != nil || failed != nil {
@@ -290,10 +291,14 @@ func (s *Service) elsewhere(p *probe) string {
 	}
 	var addresses []string
 	for _, x := range all {
-		asked := x.address.Port() == p.port && (x.address.Addr().Is4() || x.address.Addr().IsUnspecified())
-		if own[x.inode] && !asked {
-			addresses = append(addresses, x.address.String())
+		if !own[x.inode] {
+			continue
 		}
+		port := x.address.Port()
+		if (port == p.port || port == uint16(n.port)) && (x.address.Addr().Is4() || x.address.Addr().IsUnspecified()) {
+			return ""
+		}
+		addresses = append(addresses, x.address.String())
 	}
 	if len(addresses) == 0 {
 		return ""

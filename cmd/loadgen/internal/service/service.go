@@ -87,13 +87,13 @@ func Start(ctx context.Context, o *Options) (*Service, error) {
 	for _, sidecar := range o.Sidecars {
 		started, err := Start(ctx, sidecar.with(o.Values, s.names.ports))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("sidecar of service %s: %w", o.name(), err), s.abandon(ctx))
+			return nil, errors.Join(fmt.Errorf("%s: %w", o.title(), err), s.abandon(ctx))
 		}
 		s.sidecars = append(s.sidecars, started)
 		maps.Copy(s.names.ports, started.names.ports)
 	}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("service %s: %w", o.name(), err), s.abandon(ctx))
+		return nil, errors.Join(fmt.Errorf("%s: %w", o.title(), err), s.abandon(ctx))
 	}
 	for _, x := range s.all() {
 		go s.watch(x)
@@ -250,11 +250,7 @@ func (s *Service) lose(x *Service) {
 		return
 	}
 	s.lost.Do(func() {
-		kind := "service"
-		if x != s {
-			kind = "sidecar"
-		}
-		s.err = fmt.Errorf("%s %s: %w", kind, x.options.name(), x.process.endedByItself())
+		s.err = fmt.Errorf("%s: %w", x.options.title(), x.process.endedByItself())
 		close(s.gone)
 	})
 }

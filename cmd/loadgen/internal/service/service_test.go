@@ -228,6 +228,25 @@ func TestAServiceThatDoesNotGetReadyIsAnErrorThatSaysWhy(t *testing.T) {
 	}
 }
 
+// A service that listens where it was asked to is not told to.
+func TestAServiceThatListensIsNotAskedTo(t *testing.T) {
+	for name, ready := range map[string]service.Ready{
+		"no line": {LogLine: regexp.MustCompile("no such line"), Timeout: time.Second},
+		"sick":    {HTTP: "/sick", Timeout: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, "polite")
+			o.Ready = ready
+			err := refused(t, t.Context(), o)
+			wants(t, err, "it is not ready after 1s")
+			if strings.Contains(err.Error(), "let it listen") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestAProgramThatCannotBeStartedIsAnError(t *testing.T) {
 	o := &service.Options{Command: []string{"/no/such/program"}}
 	wants(t, refused(t, t.Context(), o), "service program: ", "/no/such/program", "no such file")
@@ -423,54 +442,4 @@ func TestALongLogKeepsItsBeginningAndItsEnd(t *testing.T) {
 		!strings.Contains(text, "bytes of the output are left out here]") || len(text) > 2<<20+100 {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
-}
-
-func TestSidecarsAreStartedBeforeAndStoppedAfter(t *testing.T) {
-	db, o := options(t, "polite"), options(t, "argued")
-	db.Name = "db"
-	db.Env["PORT"] = new("{{port db}}")
-	db.Ready.HTTP = "http://127.0.0.1:{{port db}}/healthz"
-	o.Args = []string{"{{port}}", "{{port db}}"}
-	o.Sidecars = []*service.Options{db}
-	s := start(t, o)
-	sidecar := s.Sidecars()[0]
-	if sidecar.Name() != "db" || sidecar.Ports()["db"] != s.Ports()["db"] || s.Ports()["db"] == 0 {
-		t.Errorf("%s, %v, %v: want both to know the port", sidecar.Name(), sidecar.Ports(), s.Ports())
-	}
-	if err := errors.Join(s.Begin(t.Context()), s.End(t.Context())); err != nil {
-		t.Error(err)
-	}
-	for _, x := range []*service.Service{s, sidecar} {
-		if cost := x.Cost(); cost.CPU == nil || cost.Startup == 0 {
-			t.Errorf("%s: %+v: want a cost of its own", x.Name(), cost)
-		}
-	}
-	// A service for the whole run is started by itself; a later one gets its ports.
-	later := options(t, "argued")
-	later.Args = []string{"{{port}}", "{{port db}}"}
-	later.Ports = s.Ports()
-	if got := start(t, later).Ports()["db"]; got != s.Ports()["db"] {
-		t.Errorf("port %d: want %d", got, s.Ports()["db"])
-	}
-}
-
-func TestASidecarThatEndsByItselfEndsTheVisit(t *testing.T) {
-	db, o := options(t, "polite"), options(t, "polite")
-	db.Name, db.Env["PORT"] = "db", new("{{port db}}")
-	db.Ready.HTTP = "http://127.0.0.1:{{port db}}/healthz"
-	o.Sidecars = []*service.Options{db}
-	s := start(t, o)
-	if _, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/exit", s.Ports()["db"])); err == nil {
-		t.Error("it answered")
-	}
-	<-s.Gone()
-	wants(t, s.Err(), "sidecar db: it ended by itself: exit status 7", "giving up")
-}
-
-func TestNothingIsStartedAfterASidecarThatFails(t *testing.T) {
-	db, o := options(t, "exiting"), options(t, "polite")
-	db.Name, db.Ready = "db", service.Ready{}
-	o.Sidecars = []*service.Options{options(t, "slow"), db}
-	o.Sidecars[0].Ready = service.Ready{LogLine: regexp.MustCompile("thinking")}
-	wants(t, refused(t, t.Context(), o), "sidecar of service polite: service db: it ended by itself: exit status 3")
 }

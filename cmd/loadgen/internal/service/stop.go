@@ -48,7 +48,7 @@ func (s *Service) signalled(what string, send func(pid int) error) error {
 		err = send(s.process.cmd.Process.Pid)
 	}
 	if err != nil {
-		return fmt.Errorf("%s service %s: %w", what, s.options.name(), err)
+		return fmt.Errorf("%s %s: %w", what, s.options.title(), err)
 	}
 	return nil
 }
@@ -63,12 +63,12 @@ func (s *Service) end(ctx context.Context) (exit Exit, err error) {
 	s.stopping.Store(true)
 	if s.process != nil {
 		if exit, err = s.endProcess(ctx); err != nil {
-			err = fmt.Errorf("service %s: %w", s.options.name(), err)
+			err = fmt.Errorf("%s: %w", s.options.title(), err)
 		}
 	}
 	for i := len(s.sidecars) - 1; i >= 0; i-- {
 		if _, failed := s.sidecars[i].Stop(ctx); failed != nil {
-			err = errors.Join(err, fmt.Errorf("sidecar of service %s: %w", s.options.name(), failed))
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.options.title(), failed))
 		}
 	}
 	return exit, err

@@ -27,15 +27,16 @@ import (
 type Provided struct {
 	Programs map[string]string `json:"programs,omitempty"` // paths of the programs that were built, by arm
 	Ports    map[string]int    `json:"ports,omitempty"`    // ports of the sidecars that live as long as the run
-
-	Sidecars []*service.Service `json:"-"` // these sidecars, in the process of the run
+	// Sidecars are the sidecars that live as long as the run. The processes of visits do not know them.
+	Sidecars []*service.Service `json:"-"`
 }
 
-// Err returns how a sidecar that is to live as long as the run has ended by itself, or nil if none has.
-func (p *Provided) Err() error {
+// Lost returns how a sidecar that is to live as long as the run ended by itself, or nil if all of them run. What is
+// measured without it is not the service.
+func (p Provided) Lost() error {
 	for _, x := range p.Sidecars {
 		if err := x.Err(); err != nil {
-			return fmt.Errorf("a sidecar that is to live as long as the run (per: run) is gone: %w", err)
+			return fmt.Errorf("service-gone: %w", err)
 		}
 	}
 	return nil
@@ -121,7 +122,7 @@ func webOf(o *httptarget.Options) string {
 
 // SidecarOptions returns how to start a sidecar.
 func SidecarOptions(x scenarios.Sidecar) *service.Options {
-	o := &service.Options{Name: x.Name, Command: x.Command, Args: x.Args, Env: x.Env, Dir: x.Dir}
+	o := &service.Options{Name: x.Name, Sidecar: true, Command: x.Command, Args: x.Args, Env: x.Env, Dir: x.Dir}
 	o.Ready, o.Stop = lifeOf(x.Ready, x.Stop)
 	return o
 }

@@ -319,7 +319,8 @@ func noise(m results.Machine, local bool) []record.Reason {
 			"quieter machine", format.Rough(m.Stolen)))
 	}
 	if m.Others > maxOthers && !local {
-		why = append(why, fmt.Sprintf("%s of the machine's CPU time was used by other processes: close other programs",
+		why = append(why, fmt.Sprintf("%s of the machine's CPU time was used by other processes: close "+
+			"other programs",
 			format.Rough(m.Others)))
 	}
 	if !m.Known || why == nil {
