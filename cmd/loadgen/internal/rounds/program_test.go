@@ -51,7 +51,7 @@ func target(*visit.Request) (*visit.Own, error) {
 		return nil, nil
 	}
 	fmt.Println("this is printed, and no answer")
-	fmt.Fprint(os.Stderr, visit.Notice+"at once\nnot at once\n")
+	fmt.Fprint(os.Stderr, visit.Notice+"at once\nloadgen: the error of its end\nnot at once\n")
 	return &visit.Own{Open: func(context.Context, trace.TracerProvider) (bench.Target, error) {
 		return bench.TargetFunc(func(context.Context, string) error { return os.WriteFile(mark, nil, 0o600) }), nil
 	}}, nil
@@ -163,7 +163,7 @@ func TestAnInterruptedVisitHandsOverWhatItMeasured(t *testing.T) {
 	if got, want := notices.String(), visit.Notice+"at once\n"; got != want {
 		t.Errorf("at once it says %q, want %q", got, want)
 	}
-	if want := visit.Notice + "at once\nnot at once"; !strings.Contains(v.Log, want) ||
+	if want := visit.Notice + "at once\nloadgen: the error of its end\nnot at once"; !strings.Contains(v.Log, want) ||
 		!strings.Contains(v.Log, "this is printed") {
 		t.Errorf("its log is %q, want %q in it, and what it printed", v.Log, want)
 	}

@@ -55,14 +55,14 @@ func TestATargetIsClosedInTimeOrThatIsTold(t *testing.T) {
 	}{
 		{"at once", after(0, nil), never, 0, "", ""},
 		{"with an error", after(0, errors.New("broken pipe")), never, 0, "closing the target: broken pipe",
-			"loadgen: spans=sdk/qps=100: closing the target: broken pipe\n"},
+			"loadgen visit: spans=sdk/qps=100: closing the target: broken pipe\n"},
 		{"with a panic", func() error { panic("kaboom") }, never, 0,
 			"closing the target: the target panicked: kaboom, at /",
 			"close_internal_test.go:"},
 		{"never, as it ends its goroutine", func() error { runtime.Goexit(); return nil }, never, 0, "runtime.Goexit",
 			"runtime.Goexit"},
 		{"in six seconds", after(6*time.Second, nil), never, 6 * time.Second, "",
-			"loadgen: spans=sdk/qps=100: the target's Close has not returned for 5s\n"},
+			"loadgen visit: spans=sdk/qps=100: the target's Close has not returned for 5s\n"},
 		{"in a minute", after(time.Minute, nil), never, 10 * time.Second,
 			"has not returned for 10s and is not awaited",
 			"has not returned for 10s"},
@@ -117,7 +117,7 @@ func TestThatCallsMayStillBeInATargetThatIsClosedIsLogged(t *testing.T) {
 		t.Error(err)
 	}
 	const want = "spans=sdk/qps=100: the target is closed, and may still have 3 of its calls, which were given up\n" +
-		"Close\nloadgen: spans=sdk/qps=100: closing the target: broken pipe\n"
+		"Close\nloadgen visit: spans=sdk/qps=100: closing the target: broken pipe\n"
 	if got := told.String(); got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}

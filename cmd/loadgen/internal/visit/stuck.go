@@ -10,8 +10,9 @@ import (
 	"github.com/loadgen-go/loadgen/scenarios"
 )
 
-// Notice is the prefix of lines that a visit writes to standard error and that its reader should see immediately.
-const Notice = "loadgen: "
+// Notice is the prefix of lines that a visit writes to standard error and that its reader should see immediately. The
+// error that ends its process has another one: the run tells it.
+const Notice = "loadgen visit: "
 
 // tell returns a function that writes to w which calls of a cell have not returned.
 func tell(w io.Writer, cell *scenarios.Cell) func([]bench.StuckCall) {
