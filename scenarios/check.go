@@ -118,6 +118,9 @@ func roundUp(x float64) string {
 
 // checkArms checks that the compared arms are arms of the scenario.
 func (d *decoder) checkArms(s *Scenario) {
+	if _, given := d.values[Quantile]; !given && s.CallsService() {
+		s.SetArms(Quantile) // estimators are not what a service is loaded for
+	}
 	switch v := d.values[Quantile]; {
 	case s.Live || !slices.Contains(s.arms[Quantile], None):
 	case len(s.arms[Quantile]) == 1:

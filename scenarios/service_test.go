@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,24 @@ func checkShop(t *testing.T, s *scenarios.Scenario) {
 	}
 	if s.ServiceOf(scenarios.Arm{}).Env["TRACING"] != nil {
 		t.Error("the environment of an arm is in that of the service")
+	}
+}
+
+// A scenario of a service compares estimators only if it names some, as the URL of a service does.
+func TestAServiceHasNoEstimatorsUnlessItNamesThem(t *testing.T) {
+	for name, c := range map[string]struct{ field, want string }{
+		"none named": {"", "[]"}, "two": {"quantile: [exact, hdr]\n", "[exact hdr]"}, "none": {"quantile: none\n", "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := scenarios.Decode("x.yaml", []byte("target: http\nhttp: {url: http://a/}\nqps: 1\nduration: 1s\n"+
+				c.field))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(s.Arms(scenarios.Quantile)); got != c.want {
+				t.Errorf("estimators %s, want %s", got, c.want)
+			}
+		})
 	}
 }
 

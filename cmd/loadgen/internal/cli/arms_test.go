@@ -198,6 +198,10 @@ quantile: none
 			if err != nil || len(run.Visits) == 0 || per == "run" && len(run.Visits) != 1 {
 				t.Fatalf("%v, %+v\n%s", err, run, stderr)
 			}
+			log, err := os.ReadFile(filepath.Join(out, "logs", "target=http_qps=200_round-1_db.log"))
+			if per == "visit" && !strings.Contains(string(log), "out of luck") {
+				t.Errorf("the log of the sidecar: %q, %v", log, err)
+			}
 			v := run.Visits[0]
 			if v.Record == nil || v.Record.Offered == 0 {
 				t.Errorf("the calls until then were lost: %+v", v)

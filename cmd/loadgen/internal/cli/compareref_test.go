@@ -89,7 +89,6 @@ func %s(b *testing.B) { fmt.Print() }
 
 // A benchmark of the base that the head has not, has not in each round, or that ends the program does not pass.
 func TestABenchmarkThatTheHeadSkipsLosesOrExitsIsNoPass(t *testing.T) {
-	t.Parallel()
 	const both = "package m\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"testing\"\n)\n\nvar out = fmt.Sprint(os.Args)\n\n" +
 		"func BenchmarkA(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"
 	base := map[string]string{"m_test.go": both + "func BenchmarkB(b *testing.B) { for i := 0; i < b.N; i++ {} }\n"}

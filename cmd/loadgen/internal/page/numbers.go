@@ -28,7 +28,9 @@ var columns = []column{{"offered /s", "offered-qps", 1, false}, {"achieved /s", 
 	{"generator lag p99 µs", "p99-generator-lag-us", 1, false}, {"queue lag p99 µs", "p99-queue-lag-us", 1, false},
 	{"CPU µs/op", "cpu-ns/op", 1e3, true}, {"client CPU µs/op", "client-cpu-ns/op", 1e3, true},
 	{"B/op", "B/op", 1, true}, {"allocs/op", "allocs/op", 1, true}, {"GCs", "gc-cycles", 1, true},
-	{"RSS MiB", "peak-RSS-bytes", 1 << 20, true}}
+	{"RSS MiB", "peak-RSS-bytes", 1 << 20, true}, {"startup ms", "startup-ms", 1, true},
+	{"idle mcores", "idle-mcores", 1, true}, {"CPU after the load µs/op", "late-cpu-ns/op", 1e3, true},
+	{"exported spans/op", "otlp-spans/op", 1, true}}
 
 // columnsOf returns the columns of the table of these levels.
 func columnsOf(levels []*level) []column {

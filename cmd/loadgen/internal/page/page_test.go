@@ -363,6 +363,10 @@ func TestThePageHasTheCostsThatWereMeasured(t *testing.T) {
 	}{
 		"a service": {"target: http\nhttp: {url: http://a/}\nqps: 100\nduration: 1s\nquantile: none\n",
 			[]string{"client CPU µs/op"}, []string{"B/op", "allocs/op", "RSS MiB", ">CPU µs/op"}},
+		"a service that was started": {"target: http\nhttp: {url: 'http://a:{{port}}/'}\nservice: {command: " +
+			"a}\nqps: 100\n" +
+			"duration: 1s\nquantile: none\n", []string{"client CPU µs/op", ">CPU µs/op", "startup ms", "idle mcores",
+			"exported spans/op"}, []string{"B/op", "allocs/op", "RSS MiB"}},
 		"a function": {question, []string{"<th>CPU µs/op", "<th>B/op", "<th>RSS MiB"}, []string{"client CPU"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -370,6 +374,11 @@ func TestThePageHasTheCostsThatWereMeasured(t *testing.T) {
 			for _, v := range run.Visits {
 				if run.Scenario.HTTP != nil {
 					v.Connections = &httptarget.Connections{DNS: empty, Connect: empty, TLS: empty}
+				}
+				if run.Scenario.Service != nil {
+					v.Service = &results.Service{Calls: 1, Exports: &results.Exports{},
+						ServiceCost: results.ServiceCost{
+							CPU: new(time.Second), Idle: new(1.0), LateCPU: new(time.Second)}}
 				}
 			}
 			text := content(draw(t, run))

@@ -60,7 +60,7 @@ func startService(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, 
 	if err != nil {
 		return nil, err
 	}
-	options.LogFile = log
+	logTo(options, log)
 	if up.generator, err = processors(s.Service.CPUs, options); err != nil {
 		return nil, err
 	}
@@ -85,6 +85,20 @@ func Values() (map[string]string, error) {
 	}
 	return map[string]string{"loadgen": self}, nil
 }
+
+// logTo keeps the output of a service in a file, and that of each of its sidecars in a file beside it; "" is nowhere.
+func logTo(o *service.Options, file string) {
+	if o.LogFile = file; file == "" {
+		return
+	}
+	for _, x := range o.Sidecars {
+		ext := filepath.Ext(file)
+		x.LogFile = strings.TrimSuffix(file, ext) + "_" + notInFiles.ReplaceAllString(x.Name, "-") + ext
+	}
+}
+
+// notInFiles matches what the name of a sidecar may have and the name of a file may not.
+var notInFiles = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // ServiceOptions returns how to start an arm of the service of a scenario. The value of {{otlp}} is not a URL yet.
 func ServiceOptions(s *scenarios.Scenario, a scenarios.Arm, p Provided) (*service.Options, error) {
