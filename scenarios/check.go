@@ -203,7 +203,7 @@ func (d *decoder) pairs(s *Scenario) {
 	}
 	given := slices.Clone(s.Compare)
 	for _, dim := range s.dimensions() {
-		if inFile && (v.given() || !d.armsValue(dim).given()) ||
+		if dim.InProcess && s.CallsService() || inFile && (v.given() || !d.armsValue(dim).given()) ||
 			slices.ContainsFunc(given, func(p Pair) bool { return p.of(s) == dim }) {
 			continue
 		}

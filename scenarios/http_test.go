@@ -180,6 +180,8 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 			[]string{`x.yaml:1:1: http describes a service that is not called: want target: http beside it`}},
 		"beside the map": {"target: [map, http]\nhttp: {url: http://a/}\n",
 			[]string{`x.yaml:1:1: target is map, http: want http alone`}},
+		"ways of making spans": {"target: http\nhttp: {url: http://a/}\nspans: [sdk, pooled]\n",
+			[]string{`x.yaml:3:1: spans: it applies to calls in this process: want no field spans with target http`}},
 		"spans": {"target: http\nhttp: {url: http://a/}\nspans: sdk\nlive: true\nhandlers: {keys: 3}\nmetrics: own\n",
 			[]string{`x.yaml:3:1: spans: it applies to calls in this process: want no field spans with target http`,
 				`x.yaml:4:1: live: it puts estimators on the path of calls in this process`,
