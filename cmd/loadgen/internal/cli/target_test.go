@@ -79,7 +79,7 @@ func TestATargetWhoseCloseFailsIsMeasuredAndThatIsSaid(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
 			code, stdout, stderr := own(t, append(strings.Fields(c.args), "--target", "leaking", "--out", out)...)
 			if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.stdout) ||
-				!strings.Contains(stderr, "loadgen: spans=none/qps=500: "+said+"\n") {
+				!strings.Contains(stderr, "loadgen visit: spans=none/qps=500: "+said+"\n") {
 				t.Errorf("exit %d, want %d and %q\n%s\n%s", code, c.code, c.stdout, stdout, stderr)
 			}
 		})
@@ -268,7 +268,7 @@ func TestARunOfCallsThatNeverReturnEnds(t *testing.T) {
 		}
 		told, in := false, bufio.NewScanner(stderr)
 		for !told && in.Scan() {
-			told = strings.HasPrefix(in.Text(), "loadgen: spans=none/qps=10: ") &&
+			told = strings.HasPrefix(in.Text(), "loadgen visit: spans=none/qps=10: ") &&
 				strings.Contains(in.Text(), ` not returned: key "" for `)
 		}
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
