@@ -25,11 +25,13 @@ func TestAnUnknownGinIsRefused(t *testing.T) {
 		handlers []gin.HandlerFunc
 	}
 	for name, trees := range map[string]any{
-		"Engine.trees":           struct{}{},
-		"methodTree.root":        struct{ trees []struct{ method string } }{},
-		"node.children":          struct{ trees []struct{ root *noChildren } }{},
-		"noPath.fullPath":        struct{ trees []struct{ root *noPath } }{},
-		"otherHandlers.handlers": struct{ trees []struct{ root *otherHandlers } }{},
+		"Engine.trees":    struct{}{},
+		"methodTree.root": struct{ trees []struct{ method string } }{},
+		"node.children":   struct{ trees []struct{ root *noChildren } }{},
+		"noPath.fullPath": struct{ trees []struct{ root *noPath } }{},
+		"otherHandlers.handlers": struct {
+			trees []struct{ root *otherHandlers }
+		}{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := knownTrees(reflect.ValueOf(trees).FieldByName("trees"))
