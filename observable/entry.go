@@ -62,8 +62,8 @@ const (
 
 func (o outcome) String() string { return [...]string{"ok", "error", "panic"}[o] }
 
-// outcomeOf returns the outcome of a handler that returned err. If that is a [*PanicError], something below the handler
-// panicked and was recovered, as by WithRecovery or by another map.
+// outcomeOf returns the outcome of a handler that returned err. If that is a [*PanicError], something below the
+// handler panicked and was recovered, as by WithRecovery or by another map.
 func outcomeOf(err error) outcome {
 	if p, ok := err.(*PanicError); ok && p != nil {
 		return panicked

@@ -68,13 +68,14 @@ func TestTheLastPanicIsKeptWithItsStack(t *testing.T) {
 // A panic counts as one wherever it was recovered.
 func TestAPanicThatWasRecoveredBelowIsAPanic(t *testing.T) {
 	var none *observable.PanicError
+	recovers := observable.WithRecovery("a")
 	below := &observable.PanicError{Key: "below", Value: "boom", Stack: []byte("below.go")}
 	for _, row := range []struct {
 		name           string
 		fn             func(context.Context) error
 		errors, panics uint64
 	}{
-		{"a decorator recovered it", observable.WithRecovery("a")(observable.WithContext(func() { panic("boom") })), 0, 1},
+		{"a decorator recovered it", recovers(func(context.Context) error { panic("boom") }), 0, 1},
 		{"it is returned", func(context.Context) error { return below }, 0, 1},
 		{"it is wrapped", func(context.Context) error { return fmt.Errorf("saving: %w", below) }, 1, 0},
 		{"it is nil", func(context.Context) error { return none }, 1, 0},

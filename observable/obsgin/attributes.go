@@ -123,7 +123,8 @@ func (o *observer) attributes(c *gin.Context, r *route) []attribute.KeyValue {
 	return list
 }
 
-// clientOf returns the address of the client as Gin finds it, or else the first one of X-Forwarded-For, or else the peer.
+// clientOf returns the address of the client as Gin finds it, or else the first one of X-Forwarded-For, or else the
+// peer.
 func (o *observer) clientOf(c *gin.Context, peer string) string {
 	if ip, err := netip.ParseAddr(peer); err == nil && ip.Is4() && !o.forwarded(c.Request.Header) {
 		return peer // what Gin finds too, at a higher cost

@@ -2,10 +2,13 @@ package obsgin_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -82,7 +85,16 @@ func TestARequestAllocatesHalfOfWhatOtelginDoes(t *testing.T) {
 		serve()
 		allocs[a.name] = testing.AllocsPerRun(200, serve)
 	}
-	t.Log(allocs)
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]string{"otelgin": "otelgin, spans of the SDK",
+		"obsgin-sdk": "obsgin, spans of the SDK", "obsgin-pooled": "obsgin, pooled spans"} {
+		if want := fmt.Sprintf("\n| %s | %v |\n", row, allocs[name]); !strings.Contains(string(page), want) {
+			t.Errorf("the README has no line%s", want)
+		}
+	}
 	if allocs["bare"] != 0 {
 		t.Errorf("a bare route makes %v allocations", allocs["bare"])
 	}

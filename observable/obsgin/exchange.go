@@ -47,7 +47,8 @@ func (o *observer) newRoute(method, path string) *route {
 		r.key = r.name
 	}
 	// Routes of methods that are no standard share a name, and so a key.
-	if err := o.calls.RegisterContext(r.key, serve); err != nil && !errors.As(err, new(*observable.DuplicateKeyError)) {
+	err := o.calls.RegisterContext(r.key, serve)
+	if err != nil && !errors.As(err, new(*observable.DuplicateKeyError)) {
 		panic(err) // serve is not nil
 	}
 	// Who removes the key meanwhile wants no counts.
@@ -68,8 +69,8 @@ func (o *observer) spanName(c *gin.Context, r *route) string {
 	return nameOf(c.Request.Method)
 }
 
-// An exchange is a request being observed, and its context. It is not reused, since a handler may leave it to goroutines
-// that outlive the request.
+// An exchange is a request being observed, and its context. It is not reused, since a handler may leave it to
+// goroutines that outlive the request.
 type exchange struct {
 	context.Context // of the request, and from begin on with the span
 	observer        *observer
@@ -157,28 +158,33 @@ func serve(ctx context.Context) (err error) {
 	return e.failure()
 }
 
-// watch is the handler in front of the last one of a route. It notes panics that a middleware recovers before they
-// reach observe.
-func watch(c *gin.Context) {
-	e := exchangeOf(c.Request.Context())
-	if e == nil {
-		return
-	}
-	back := false
-	defer func() {
-		if back {
+// watch returns a handler that runs h and notes a panic of it, before a middleware recovers it.
+func watch(h gin.HandlerFunc) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		e := exchangeOf(c.Request.Context())
+		if e == nil {
+			h(c)
 			return
 		}
-		if value := recover(); value != nil {
-			if value != http.ErrAbortHandler {
-				e.note(value)
+		back := false
+		defer func() {
+			if back {
+				return
 			}
-			panic(value) // runs on the stack of the first one, so that a trace has both
-		}
-	}()
-	c.Next()
-	back = true
+			if value := recover(); value != nil {
+				if value != http.ErrAbortHandler {
+					e.note(value)
+				}
+				panic(value) // runs on the stack of the first one, so that a trace has both
+			}
+		}()
+		h(c)
+		back = true
+	}
 }
+
+// watchNext watches the handlers that follow. It stands in front of the last one of a route, which keeps its name.
+var watchNext = watch((*gin.Context).Next)
 
 // note keeps the first panic of an exchange.
 func (e *exchange) note(value any) {

@@ -8,11 +8,11 @@
 //
 // # Spans
 //
-// Instrument takes any tracer provider: that of the SDK, or that of package pooled, which reuses spans. A request is a
-// span of the kind server with the name, the attributes and the status that otelgin gives it. The name has the template,
-// GET /api/:id, and never the path. The status is read when the handlers have returned. A status of 500 and above is an
-// error, and so is every error that a handler added with c.Error. The context of c.Request has the span, so clients that
-// are called with it pass the trace on.
+// Instrument takes any tracer provider: that of the SDK, or that of package pooled, which reuses spans. A request is
+// a span of the kind server with the name, the attributes and the status that otelgin gives it. The name has the
+// template, GET /api/:id, and never the path. The status is read when the handlers have returned. A status of 500 and
+// above is an error, and so is every error that a handler added with c.Error. The context of c.Request has the span,
+// so clients that are called with it pass the trace on.
 //
 // # Counts
 //
@@ -31,20 +31,19 @@
 //
 // # How it is done, and limits
 //
-// Engine.Use reaches only routes that are registered later, and Gin has no other way in: the handlers of a route are in
-// fields that are not exported. Wrapping the engine in an http.Handler instead would not know the route when the span
-// starts, which samplers need, nor the errors of handlers. So Instrument writes to these fields: before the first
-// request it puts a handler in front of the handlers of each route, and another in front of the last of them. It checks
-// the names and the types of the fields first. If a version of Gin has others, Instrument returns an error and changes
-// nothing; [Middleware] needs none of these fields.
+// Engine.Use reaches only routes that are registered later, and Gin has no other way in: the handlers of a route are
+// in fields that are not exported. Wrapping the engine in an http.Handler instead would not know the route when the
+// span starts, which samplers need, nor the errors of handlers. So Instrument writes to these fields: before the
+// first request it puts a handler in front of the handlers of each route, and one that notes panics around each of
+// them. It checks the names and the types of the fields first. If a version of Gin has others, Instrument returns an error
+// and changes nothing; [Middleware] needs none of these fields.
 //
 //   - Routes that a group from before Instrument gets after the first request are not observed. Gin itself allows no
 //     routes while it serves.
 //   - Redirects to a path with or without a slash at its end match no route, and Gin calls no handler for them.
-//   - A route has room for 62 handlers in Gin, and for 60 beside those of Instrument. A route with more is left out, and
-//     the error handler of package otel is told so.
-//   - A panic of a middleware that another middleware recovers is an error rather than a panic, if the response has a
-//     status of 500: only the last handler of a route is watched from within.
+//   - A route has room for 62 handlers in Gin, and for 60 beside those of Instrument. A route with more is left out,
+//     and the error handler of package otel is told so.
+//   - If a request matches no route, a panic that a middleware recovers counts as the error that the status says.
 //   - A request that Engine.HandleContext sends to another route is one request, of the route that it matched first.
 //
 // # Cost

@@ -115,7 +115,13 @@ func (o *observer) enter(i *interior) {
 		if !isOurs(with[0]) {
 			with = slices.Insert(with, 0, o.observe)
 		}
-		with = slices.Insert(with, len(with)-1, watch)
+		last := len(with) - 1
+		for n, h := range with[:last] {
+			if n > 0 && h != nil {
+				with[n] = watch(h)
+			}
+		}
+		with = slices.Insert(with, last, watchNext)
 		if len(with) > mostHandlers {
 			otel.Handle(fmt.Errorf("obsgin: the route %s has %d handlers: want at most %d, or it is not observed",
 				path, len(*chain), mostHandlers-2))

@@ -195,7 +195,8 @@ func TestWrongUsesAreErrors(t *testing.T) {
 		{"an option", gin.New(), obsgin.Options{SpanOptions: make([]traceOption, 1)}, "SpanOptions has a nil"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if _, err := obsgin.Instrument(row.engine, row.opts); err == nil || !strings.Contains(err.Error(), row.want) {
+			_, err := obsgin.Instrument(row.engine, row.opts)
+			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("%v, want %s", err, row.want)
 			}
 		})

@@ -77,7 +77,9 @@ func TestTheTraceGoesThroughTheHandler(t *testing.T) {
 
 // Gin's own Recovery stands before, after or not at all; a panic is counted and goes on.
 func TestAPanicIsCountedWhereverItIsRecovered(t *testing.T) {
-	boom := func(*gin.Context) { panic("boom") }
+	boom, recovery := func(*gin.Context) { panic("boom") }, gin.RecoveryWithWriter(nil)
+	const counted, span = "1 calls, 0 errors, 1 panics, 0 in flight",
+		`Error observable: handler "GET /" panicked: boom`
 	for _, row := range []struct {
 		name     string
 		register func(engine *gin.Engine, observe func())
@@ -87,24 +89,28 @@ func TestAPanicIsCountedWhereverItIsRecovered(t *testing.T) {
 		span     string // its status
 	}{
 		{"no recovery", func(e *gin.Engine, observe func()) { observe(); e.GET("/", boom) }, 0, "boom",
-			"1 calls, 0 errors, 1 panics, 0 in flight", `Error observable: handler "GET /" panicked: boom`},
-		{"before", func(e *gin.Engine, observe func()) { e.Use(gin.RecoveryWithWriter(nil)); observe(); e.GET("/", boom) },
-			500, nil, "1 calls, 0 errors, 1 panics, 0 in flight", `Error observable: handler "GET /" panicked: boom`},
-		{"after", func(e *gin.Engine, observe func()) { observe(); e.Use(gin.RecoveryWithWriter(nil)); e.GET("/", boom) },
-			500, nil, "1 calls, 0 errors, 1 panics, 0 in flight", `Error observable: handler "GET /" panicked: boom`},
-		{"of the route", func(e *gin.Engine, observe func()) { e.GET("/", gin.RecoveryWithWriter(nil), boom); observe() },
-			500, nil, "1 calls, 0 errors, 1 panics, 0 in flight", `Error observable: handler "GET /" panicked: boom`},
+			counted, span},
+		{"before", func(e *gin.Engine, observe func()) { e.Use(recovery); observe(); e.GET("/", boom) },
+			500, nil, counted, span},
+		{"after", func(e *gin.Engine, observe func()) { observe(); e.Use(recovery); e.GET("/", boom) },
+			500, nil, counted, span},
+		{"of the route", func(e *gin.Engine, observe func()) { e.GET("/", recovery, boom); observe() },
+			500, nil, counted, span},
 		{"of a middleware", func(e *gin.Engine, observe func()) {
-			e.Use(gin.RecoveryWithWriter(nil), boom)
+			e.Use(recovery, boom)
 			e.GET("/", answerPath)
 			observe()
-		}, 500, nil, "1 calls, 1 errors, 0 panics, 0 in flight", "Error"},
+		}, 500, nil, counted, span},
+		{"of a handler that is nil", func(e *gin.Engine, observe func()) {
+			e.GET("/", recovery, nil, boom)
+			observe()
+		}, 500, nil, counted, span},
 		{"aborted", func(e *gin.Engine, observe func()) {
 			observe()
 			e.GET("/", func(*gin.Context) { panic(http.ErrAbortHandler) })
 		}, 0, http.ErrAbortHandler, "1 calls, 1 errors, 0 panics, 0 in flight", "Error net/http: abort Handler"},
 		{"aborted and recovered", func(e *gin.Engine, observe func()) {
-			e.Use(gin.RecoveryWithWriter(nil))
+			e.Use(recovery)
 			e.GET("/", func(*gin.Context) { panic(http.ErrAbortHandler) })
 			observe()
 		}, 200, nil, "1 calls, 1 errors, 0 panics, 0 in flight", "Error Error #01: net/http: abort Handler"},
@@ -337,7 +343,8 @@ func TestWritersKeepTheirAbilities(t *testing.T) {
 	}
 }
 
-// Who serves the engine gets its request back, with the forms that handlers have parsed: the server removes their files.
+// Who serves the engine gets its request back, with the forms that handlers have parsed: the server removes their
+// files.
 func TestTheServersRequestIsGivenBack(t *testing.T) {
 	engine := gin.New()
 	var inside *http.Request

@@ -1,5 +1,5 @@
-// Command gin is the shop of package shop with Gin: the same data, steps, routes and environment, and spans of requests
-// made by otelgin or by obsgin.
+// Command gin is the shop of package shop with Gin: the same data, steps, routes and environment, and spans of
+// requests made by otelgin or by obsgin.
 //
 //	go -C scenarios/services/gin run . --listen 127.0.0.1:8080
 //

@@ -66,7 +66,8 @@ func (c *collector) add(request *coltrace.ExportTraceServiceRequest) {
 	}
 }
 
-// texts returns attributes as sorted texts. The port of the client is another one in each run, as is that of the server.
+// texts returns attributes as sorted texts. The port of the client is another one in each run, as is that of the
+// server.
 func texts(attributes []*commonpb.KeyValue) (list []string) {
 	for _, a := range attributes {
 		if a.Key != "network.peer.port" && a.Key != "server.port" {
@@ -157,7 +158,8 @@ func send(t *testing.T, url string) (answers []string) {
 			t.Errorf("%s %s: %d, %v, want %d", r.method, r.path, answer.StatusCode, err, r.status)
 		}
 		if r.status < 404 && !strings.HasPrefix(r.path, "/debug") { // what the shop answers, and not a router
-			answers = append(answers, fmt.Sprint(answer.Header["Content-Type"], answer.Header["Location"], string(body)))
+			h := answer.Header
+			answers = append(answers, fmt.Sprint(h["Content-Type"], h["Location"], string(body)))
 		}
 	}
 	return answers

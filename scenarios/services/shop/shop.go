@@ -41,13 +41,13 @@ const (
 	headerTime = 10 * time.Second
 )
 
-// A Front is a service with the shop's data, steps and environment, and a handler of its own for requests: Main has that
-// of net/http, and programs with web frameworks have others.
+// A Front is a service with the shop's data, steps and environment, and a handler of its own for requests: Main has
+// that of net/http, and programs with web frameworks have others.
 type Front struct {
 	// Name is that of the program and of the service.
 	Name string
-	// Ways are the values of SPANS, the default first. With none telemetry is nil, with pooled it makes pooled spans, and
-	// with others those of the SDK.
+	// Ways are the values of SPANS, the default first. With none telemetry is nil, with pooled it makes pooled spans,
+	// and with others those of the SDK.
 	Ways []string
 	// Handler makes the handler of the routes, with spans made in one of Ways.
 	Handler func(way string, telemetry *lifecycle.Lifecycle, routes []Route) (http.Handler, error)

@@ -30,8 +30,8 @@ const (
 // scope is the name of the tracer of requests.
 const scope = "github.com/loadgen-go/loadgen/scenarios/services/shop"
 
-// startTelemetry starts OpenTelemetry in one of the ways of a front, or returns nil if there are no spans. All ways have
-// the same settings, which the environment has: only what makes and exports the spans differs.
+// startTelemetry starts OpenTelemetry in one of the ways of a front, or returns nil if there are no spans. All ways
+// have the same settings, which the environment has: only what makes and exports the spans differs.
 func (f *Front) startTelemetry(ctx context.Context, way string, l *log.Logger) (*lifecycle.Lifecycle, error) {
 	if way == none {
 		return nil, nil

@@ -202,8 +202,8 @@ func (c *Checkout) BuildBase(ctx context.Context, pkg, out string) error {
 	return c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out))
 }
 
-// BuildTree builds the main package pkg as it stands into the file out. Like all functions that build, it takes a pkg that
-// go build takes in dir, and also a directory of a module of its own below dir.
+// BuildTree builds the main package pkg as it stands into the file out. Like all functions that build, it takes a pkg
+// that go build takes in dir, and also a directory of a module of its own below dir.
 func BuildTree(ctx context.Context, dir, pkg, out string, p *terminal.Progress) error {
 	defer p.Doing("building " + pkg)()
 	in, name := place(dir, pkg)

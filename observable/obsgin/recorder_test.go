@@ -127,7 +127,8 @@ func instrument(t testing.TB, engine *gin.Engine, opts obsgin.Options) *observab
 }
 
 // get sends a request to a handler, and returns the answer. A panic is returned as a value.
-func get(handler http.Handler, method, path string, header ...string) (answer *httptest.ResponseRecorder, panicked any) {
+func get(handler http.Handler, method, path string, header ...string) (answer *httptest.ResponseRecorder,
+	panicked any) {
 	answer = httptest.NewRecorder()
 	request := httptest.NewRequest(method, path, http.NoBody)
 	for i := 0; i+1 < len(header); i += 2 {
