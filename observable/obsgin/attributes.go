@@ -146,8 +146,8 @@ func (o *observer) forwarded(header http.Header) bool {
 	if o.engine == nil || o.engine.TrustedPlatform != "" || o.engine.AppEngine {
 		return true
 	}
-	for _, name := range o.engine.RemoteIPHeaders {
-		if len(header[http.CanonicalHeaderKey(name)]) > 0 {
+	for _, name := range o.proxied {
+		if len(header[name]) > 0 {
 			return true
 		}
 	}

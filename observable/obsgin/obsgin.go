@@ -141,6 +141,7 @@ func Middleware(opts Options) (gin.HandlerFunc, *observable.Map, error) {
 type observer struct {
 	Options
 	engine  *gin.Engine // nil: unknown
+	proxied []string    // canonical names of the headers in which the engine finds the address of a client
 	tracer  trace.Tracer
 	server  address // of Options.Server
 	metrics *instruments

@@ -2,6 +2,7 @@ package obsgin
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -108,8 +109,11 @@ func visit(pointer reflect.Value, f func(path string, chain *gin.HandlersChain))
 	}
 }
 
-// enter puts the handlers of o into the handlers of each route.
+// enter puts the handlers of o into the handlers of each route, and reads the settings of the engine.
 func (o *observer) enter(i *interior) {
+	for _, name := range o.engine.RemoteIPHeaders {
+		o.proxied = append(o.proxied, http.CanonicalHeaderKey(name))
+	}
 	i.chains(func(path string, chain *gin.HandlersChain) {
 		with := slices.Clone(*chain)
 		if !isOurs(with[0]) {

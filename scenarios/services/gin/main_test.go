@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -221,6 +222,27 @@ func TestTheScenarioStartsEachWay(t *testing.T) {
 	for _, way := range front.Ways {
 		if !strings.Contains(string(page), "| `"+way+"` |") {
 			t.Errorf("the README does not say what SPANS=%s does", way)
+		}
+	}
+}
+
+// The command of the README starts each way from the top of a clone, and its requests get the answers that they expect.
+func TestTheScenarioCanBePlannedFromAClone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds loadgen and the service")
+	}
+	plan := exec.CommandContext(t.Context(), "go", "run", "./cmd/loadgen", "plan",
+		"scenarios/services/gin/gin-service.yaml")
+	plan.Dir = "../../.."
+	out, err := plan.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, way := range front.Ways {
+		for _, request := range []string{"list .* 200", "item .* 200", "order .* 201"} {
+			if !regexp.MustCompile("(?m)^" + way + ": " + request + "$").Match(out) {
+				t.Errorf("%s: no %s\n%s", way, request, out)
+			}
 		}
 	}
 }
