@@ -84,7 +84,7 @@ func (r *recorder) one(t *testing.T) spanText {
 func attributeTexts(attributes []attribute.KeyValue) (texts []string) {
 	for _, a := range attributes {
 		if a.Key != "exception.stacktrace" {
-			texts = append(texts, string(a.Key)+"="+a.Value.Emit())
+			texts = append(texts, string(a.Key)+"="+a.Value.String())
 		}
 	}
 	slices.Sort(texts)

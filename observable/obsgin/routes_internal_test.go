@@ -24,6 +24,8 @@ func TestAnUnknownGinIsRefused(t *testing.T) {
 		fullPath string
 		handlers []gin.HandlerFunc
 	}
+	// Their fields are read by reflection only.
+	_ = []any{noChildren{"", nil}, noPath{nil, nil}, otherHandlers{nil, "", nil}}
 	for name, trees := range map[string]any{
 		"Engine.trees":    struct{}{},
 		"methodTree.root": struct{ trees []struct{ method string } }{},

@@ -226,7 +226,8 @@ func TestTheScenarioStartsEachWay(t *testing.T) {
 	}
 }
 
-// The command of the README starts each way from the top of a clone, and its requests get the answers that they expect.
+// The command of the README starts each way from the top of a clone, and its requests get the answers that they
+// expect.
 func TestTheScenarioCanBePlannedFromAClone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds loadgen and the service")
