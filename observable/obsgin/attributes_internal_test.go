@@ -8,8 +8,8 @@ import (
 
 // Where package net finds a host and a number of a port, so does newAddress.
 func FuzzAddress(f *testing.F) {
-	for _, text := range []string{"", "shop", "shop:80", "shop:", ":80", "shop:http", "shop:99999", "[::1]:80", "[::1]",
-		"[::1", "::1", "a:b:c", "[fe80::1%eth0]:4000", "@", "[]:1", "[a]b:1", "shop:+1", "shop:-1"} {
+	for _, text := range []string{"", "shop", "shop:80", "shop:", ":80", "shop:http", "shop:99999", "[::1]:80",
+		"[::1]", "[::1", "::1", "a:b:c", "[fe80::1%eth0]:4000", "@", "[]:1", "[a]b:1", "shop:+1", "shop:-1"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -35,8 +35,8 @@
 // in fields that are not exported. Wrapping the engine in an http.Handler instead would not know the route when the
 // span starts, which samplers need, nor the errors of handlers. So Instrument writes to these fields: before the
 // first request it puts a handler in front of the handlers of each route, and one that notes panics around each of
-// them. It checks the names and the types of the fields first. If a version of Gin has others, Instrument returns an error
-// and changes nothing; [Middleware] needs none of these fields.
+// them. It checks the names and the types of the fields first. If a version of Gin has others, Instrument returns an
+// error and changes nothing; [Middleware] needs none of these fields.
 //
 //   - Routes that a group from before Instrument gets after the first request are not observed. Gin itself allows no
 //     routes while it serves.
