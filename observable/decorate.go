@@ -71,7 +71,7 @@ func Plain[F ~func(context.Context) error](ctx context.Context, f F, onError fun
 
 // WithRecovery returns a decorator that turns a panic into a [*PanicError] with this
 // key. [runtime.Goexit] still ends the goroutine. A [Map] recovers and counts panics by
-// itself; a panic recovered by this decorator reaches the map as an error.
+// itself, and counts one that this decorator has recovered as a panic too.
 //
 // A run allocates nothing unless it panics.
 func WithRecovery(key string) Decorator {

@@ -62,6 +62,15 @@ const (
 
 func (o outcome) String() string { return [...]string{"ok", "error", "panic"}[o] }
 
+// outcomeOf returns the outcome of a handler that returned err. If that is a [*PanicError], something below the
+// handler panicked and was recovered, as by WithRecovery or by another map.
+func outcomeOf(err error) outcome {
+	if p, ok := err.(*PanicError); ok && p != nil {
+		return panicked
+	}
+	return failed
+}
+
 // newEntry returns an entry of m. It calls Options.Latency.
 func newEntry(m *Map, key string, h *handler) *entry {
 	opts := &m.opts
@@ -131,7 +140,7 @@ func (e *entry) observe(ctx context.Context, h *handler) (err error) {
 				defer panic(value)
 			}
 		case err != nil:
-			c.outcome = failed
+			c.outcome = outcomeOf(err)
 		}
 		c.finish(err)
 	}()

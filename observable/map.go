@@ -107,8 +107,8 @@ func (m *Map) Register(key string, fn func()) error {
 }
 
 // RegisterContext adds fn under key. Call passes fn its context, with the span of the
-// call in it, and returns the error that fn returns. RegisterContext returns the same
-// errors as [Map.Register].
+// call in it, and returns the error that fn returns. If that is a [*PanicError], the call
+// counts as a panic. RegisterContext returns the same errors as [Map.Register].
 func (m *Map) RegisterContext(key string, fn func(context.Context) error) error {
 	return m.register(key, &handler{from: caller(2), withContext: fn})
 }

@@ -13,7 +13,7 @@ type Stats struct {
 	From         string      // file:line that registered or last replaced the handler
 	Calls        uint64      // calls that have begun
 	Errors       uint64      // calls that returned an error, or ended their goroutine
-	Panics       uint64      // calls that panicked
+	Panics       uint64      // calls that panicked, or returned a *PanicError
 	InFlight     int64       // calls that have begun and not ended
 	MostInFlight int64       // the highest that InFlight ever was
 	FirstCall    time.Time   // when the first call began; zero if there was none

@@ -65,6 +65,35 @@ func TestTheLastPanicIsKeptWithItsStack(t *testing.T) {
 	}
 }
 
+// A panic counts as one wherever it was recovered.
+func TestAPanicThatWasRecoveredBelowIsAPanic(t *testing.T) {
+	var none *observable.PanicError
+	recovers := observable.WithRecovery("a")
+	below := &observable.PanicError{Key: "below", Value: "boom", Stack: []byte("below.go")}
+	for _, row := range []struct {
+		name           string
+		fn             func(context.Context) error
+		errors, panics uint64
+	}{
+		{"a decorator recovered it", recovers(func(context.Context) error { panic("boom") }), 0, 1},
+		{"it is returned", func(context.Context) error { return below }, 0, 1},
+		{"it is wrapped", func(context.Context) error { return fmt.Errorf("saving: %w", below) }, 1, 0},
+		{"it is nil", func(context.Context) error { return none }, 1, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := newMap(t, observable.Options{})
+			must(t, m.RegisterContext("a", row.fn))
+			if m.Call(background, "a") == nil {
+				t.Error("no error")
+			}
+			s := m.Snapshot()[0]
+			if s.Errors != row.errors || s.Panics != row.panics || (s.LastPanic != nil) != (row.panics == 1) {
+				t.Errorf("%+v, want %d errors and %d panics", s, row.errors, row.panics)
+			}
+		})
+	}
+}
+
 func TestAnUncountedMapCountsNothingAndRecoversAllTheSame(t *testing.T) {
 	var calls int
 	for name, opts := range map[string]observable.Options{

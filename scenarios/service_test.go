@@ -105,7 +105,8 @@ func checkShop(t *testing.T, s *scenarios.Scenario) {
 // A scenario of a service compares estimators only if it names some, as the URL of a service does.
 func TestAServiceHasNoEstimatorsUnlessItNamesThem(t *testing.T) {
 	for name, c := range map[string]struct{ field, want string }{
-		"none named": {"", "[]"}, "two": {"quantile: [exact, hdr]\n", "[exact hdr]"}, "none": {"quantile: none\n", "[]"},
+		"none named": {"", "[]"}, "two": {"quantile: [exact, hdr]\n", "[exact hdr]"}, "none": {"quantile: none\n",
+			"[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := scenarios.Decode("x.yaml", []byte("target: http\nhttp: {url: http://a/}\nqps: 1\nduration: 1s\n"+

@@ -66,6 +66,38 @@ func goFiles(t *testing.T) (files []goFile) {
 	return files
 }
 
+// go test ./... passes over modules of their own, so scripts/check has to name them.
+func TestModulesOfTheirOwnAreChecked(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join(root, "scripts", "check"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, loop, _ := strings.Cut(string(script), "\nfor module in ")
+	loop, _, _ = strings.Cut(loop, ";")
+	var modules []string
+	for _, f := range goFiles(t) {
+		dir := f.dir
+		for f.otherModule && !exists(filepath.Join(root, dir, "go.mod")) {
+			dir = path.Dir(dir)
+		}
+		if f.otherModule && !f.testdata && !slices.Contains(modules, dir) {
+			modules = append(modules, dir)
+		}
+	}
+	checked := strings.Fields(loop)
+	slices.Sort(modules)
+	slices.Sort(checked)
+	if len(modules) == 0 || !slices.Equal(modules, checked) {
+		t.Errorf("scripts/check tests the modules %q, want %q", checked, modules)
+	}
+}
+
+// exists reports whether there is a file.
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
 // goList runs go list with a template and returns the words of each line.
 func goList(t *testing.T, args ...string) (lines [][]string) {
 	t.Helper()

@@ -24,12 +24,12 @@ func TestTheReadmeListsRoutesWithTheirSpansAndTheValuesOfSPANS(t *testing.T) {
 			t.Errorf("%s has %q spans in the README: want %s", r.pattern, rows[r.pattern], want)
 		}
 	}
-	for _, way := range ways {
+	for _, way := range netHTTP.Ways {
 		if !strings.Contains(string(data), "`"+way+"`") {
 			t.Errorf("the README does not say what SPANS=%s does", way)
 		}
 	}
-	if want := "`" + ways[0] + "`"; rows["SPANS"] != want {
+	if want := "`" + netHTTP.Ways[0] + "`"; rows["SPANS"] != want {
 		t.Errorf("the default of SPANS is %s in the README: want %s", rows["SPANS"], want)
 	}
 }

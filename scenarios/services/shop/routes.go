@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/observable"
 )
@@ -34,41 +36,69 @@ var routes = []route{
 	{"GET /orders/{id}", http.StatusOK, []string{"find order"}},
 }
 
-// A handler has what serves requests.
-type handler struct {
-	store   *store
-	steps   *observable.Map
-	tracing *tracing
-	log     *log.Logger
+// A Route is a kind of request to a service.
+type Route struct {
+	Method string
+	// Path is the path as net/http has it: /items/{id} has a parameter, whose value Serve gets from
+	// http.Request.PathValue, and a path with a slash at its end is that of everything below it.
+	Path string
+	// Traced reports whether the requests have spans: those for the state of the service have none.
+	Traced bool
+	// Serve answers a request, and returns the status.
+	Serve func(http.ResponseWriter, *http.Request) int
 }
 
-// newHandler returns the handler of all requests. Requests for the state of the service have no spans.
-func newHandler(t *tracing, l *log.Logger) (http.Handler, error) {
-	h := &handler{tracing: t, log: l}
+// A handler has what serves requests.
+type handler struct {
+	store *store
+	steps *observable.Map
+	log   *log.Logger
+}
+
+// newHandler returns the handler of all requests. Without a provider, the steps of requests have no spans.
+func newHandler(provider trace.TracerProvider, l *log.Logger) (*handler, error) {
+	h := &handler{log: l}
 	var err error
 	if h.store, err = newStore(); err != nil {
 		return nil, err
 	}
-	if h.steps, err = h.newSteps(t); err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	for _, r := range routes {
-		mux.Handle(r.pattern, t.traced(r.pattern, func(w http.ResponseWriter, req *http.Request) int {
-			return h.serve(&r, w, req)
-		}))
-	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte("ok\n")) // a client that has gone needs no answer
-	})
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	return mux, nil
+	h.steps, err = h.newSteps(provider)
+	return h, err
 }
 
+// routes returns all routes.
+func (h *handler) routes() (list []Route) {
+	for _, r := range routes {
+		method, path, _ := strings.Cut(r.pattern, " ")
+		list = append(list, Route{method, path, true, func(w http.ResponseWriter, req *http.Request) int {
+			return h.serve(&r, w, req)
+		}})
+	}
+	state := func(path string, serve http.HandlerFunc) {
+		list = append(list, Route{http.MethodGet, path, false, func(w http.ResponseWriter, r *http.Request) int {
+			serve(w, r)
+			return http.StatusOK
+		}})
+	}
+	state("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n")) // a client that has gone needs no answer
+	})
+	state(profiles, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, profiles+"profile") {
+			pprof.Profile(w, r)
+			return
+		}
+		pprof.Index(w, r)
+	})
+	return list
+}
+
+// profiles is the path of the profiles of net/http/pprof.
+const profiles = "/debug/pprof/"
+
 // newSteps returns the map of all steps.
-func (h *handler) newSteps(t *tracing) (*observable.Map, error) {
-	m, err := observable.New(observable.Options{TracerProvider: t.provider()})
+func (h *handler) newSteps(provider trace.TracerProvider) (*observable.Map, error) {
+	m, err := observable.New(observable.Options{TracerProvider: provider})
 	if err != nil {
 		return nil, err
 	}

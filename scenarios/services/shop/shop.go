@@ -26,7 +26,10 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/loadgen-go/loadgen/internal/spelling"
+	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
 
 const (
@@ -38,10 +41,23 @@ const (
 	headerTime = 10 * time.Second
 )
 
+// A Front is a service with the shop's data, steps and environment, and a handler of its own for requests: Main has
+// that of net/http, and programs with web frameworks have others.
+type Front struct {
+	// Name is that of the program and of the service.
+	Name string
+	// Ways are the values of SPANS, the default first. With none telemetry is nil, with pooled it makes pooled spans,
+	// and with others those of the SDK.
+	Ways []string
+	// Handler makes the handler of the routes, with spans made in one of Ways.
+	Handler func(way string, telemetry *lifecycle.Lifecycle, routes []Route) (http.Handler, error)
+}
+
 // options say how the service runs.
 type options struct {
+	front  *Front
 	listen string // the address, HOST:PORT
-	spans  string // one of ways
+	spans  string // one of the ways of the front
 }
 
 // Main runs the service until ctx ends, with the arguments and the environment that the README describes. Then it
@@ -51,17 +67,23 @@ type options struct {
 // Main reads the environment of the process, as package lifecycle does, and handles the errors that OpenTelemetry
 // reports to package otel. It prints help to stdout, and what happens to stderr.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parse(args, stdout)
+	return netHTTP.Main(ctx, args, stdout, stderr)
+}
+
+// Main runs the service as the function Main does.
+func (f *Front) Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := f.parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return o.serve(ctx, log.New(stderr, "shop: ", log.Lmsgprefix))
+	return o.serve(ctx, log.New(stderr, f.Name+": ", log.Lmsgprefix))
 }
 
-const usage = `Usage: shop [--listen HOST:PORT]
+// usage is a template of the name and the ways of a front.
+const usage = `Usage: %s [--listen HOST:PORT]
 
 A small web service to put under load. It logs "listening on HOST:PORT" when it
 is ready, and ends at an interrupt or TERM.
@@ -71,7 +93,7 @@ is ready, and ends at an interrupt or TERM.
 
 Environment:
   PORT    the port to listen on; --listen wins
-  SPANS   how spans are made: none (the default), sdk or pooled
+  SPANS   how spans are made: %s
   OTEL_*  where spans are exported, and more, as in every service with
           OpenTelemetry; OTEL_EXPORTER_OTLP_ENDPOINT is http://localhost:4318
           unless set
@@ -79,19 +101,21 @@ Environment:
 
 // parse returns the options, or an error with everything that is wrong with the arguments and the environment. If
 // help is asked for, parse prints it and returns flag.ErrHelp.
-func parse(args []string, stdout io.Writer) (*options, error) {
-	o := &options{}
-	f := flag.NewFlagSet("shop", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // the error says it all
-	f.StringVar(&o.listen, "listen", "", "")
-	err := f.Parse(args)
+func (f *Front) parse(args []string, stdout io.Writer) (*options, error) {
+	o := &options{front: f}
+	flags := flag.NewFlagSet(f.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error says it all
+	flags.StringVar(&o.listen, "listen", "", "")
+	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(stdout, usage)
+		last := len(f.Ways) - 1
+		ways := strings.Join(f.Ways[1:last], ", ") + " or " + f.Ways[last]
+		_, err := fmt.Fprintf(stdout, usage, f.Name, f.Ways[0]+" (the default), "+ways)
 		return nil, cmp.Or(err, flag.ErrHelp)
 	}
 	errs := []error{err}
-	if err == nil && f.NArg() > 0 {
-		errs = append(errs, fmt.Errorf("unexpected argument %q: want flags only", f.Arg(0)))
+	if err == nil && flags.NArg() > 0 {
+		errs = append(errs, fmt.Errorf("unexpected argument %q: want flags only", flags.Arg(0)))
 	}
 	port, err := portOf(os.Getenv("PORT"))
 	errs = append(errs, err)
@@ -100,10 +124,10 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	} else if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		errs = append(errs, fmt.Errorf("--listen is %q: want HOST:PORT, such as 127.0.0.1:8080", o.listen))
 	}
-	o.spans = cmp.Or(strings.TrimSpace(os.Getenv("SPANS")), ways[0])
-	if !slices.Contains(ways, o.spans) {
-		errs = append(errs, fmt.Errorf("SPANS is %q: want one of %s%s", o.spans, strings.Join(ways, ", "),
-			spelling.Meant(o.spans, ways)))
+	o.spans = cmp.Or(strings.TrimSpace(os.Getenv("SPANS")), f.Ways[0])
+	if !slices.Contains(f.Ways, o.spans) {
+		errs = append(errs, fmt.Errorf("SPANS is %q: want one of %s%s", o.spans, strings.Join(f.Ways, ", "),
+			spelling.Meant(o.spans, f.Ways)))
 	}
 	return o, errors.Join(errs...)
 }
@@ -121,22 +145,38 @@ func portOf(text string) (string, error) {
 
 // serve serves until ctx ends.
 func (o *options) serve(ctx context.Context, l *log.Logger) error {
-	t, err := newTracing(ctx, o.spans, l)
+	telemetry, err := o.front.startTelemetry(ctx, o.spans, l)
 	if err != nil {
 		return err
 	}
-	served := o.listenAndServe(ctx, l, t)
+	served := o.listenAndServe(ctx, l, telemetry)
+	if telemetry == nil {
+		return served
+	}
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushing)
 	defer cancel()
-	if err := t.close(flush); err != nil {
+	if err := telemetry.Shutdown(flush); err != nil {
 		l.Print(err) // the requests were served
 	}
 	return served
 }
 
-// listenAndServe serves with a tracing until ctx ends, and returns when the last request has ended.
-func (o *options) listenAndServe(ctx context.Context, l *log.Logger, t *tracing) error {
-	handler, err := newHandler(t, l)
+// newHandler returns the handler of all requests, with spans if telemetry is not nil.
+func (o *options) newHandler(l *log.Logger, telemetry *lifecycle.Lifecycle) (http.Handler, error) {
+	var provider trace.TracerProvider
+	if telemetry != nil {
+		provider = telemetry.TracerProvider
+	}
+	h, err := newHandler(provider, l)
+	if err != nil {
+		return nil, err
+	}
+	return o.front.Handler(o.spans, telemetry, h.routes())
+}
+
+// listenAndServe serves until ctx ends, and returns when the last request has ended.
+func (o *options) listenAndServe(ctx context.Context, l *log.Logger, telemetry *lifecycle.Lifecycle) error {
+	handler, err := o.newHandler(l, telemetry)
 	if err != nil {
 		return err
 	}

@@ -18,81 +18,71 @@ import (
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 )
 
-// ways are the values of SPANS, the default first.
-var ways = []string{"none", "sdk", "pooled"}
+// netHTTP is the front of the shop itself.
+var netHTTP = Front{Name: "shop", Ways: []string{none, "sdk", pooled}, Handler: newMux}
+
+// The ways of making spans that all fronts understand alike.
+const (
+	none   = "none"
+	pooled = "pooled"
+)
 
 // scope is the name of the tracer of requests.
 const scope = "github.com/loadgen-go/loadgen/scenarios/services/shop"
 
-// A tracing makes the spans of requests. Nil makes none.
-type tracing struct {
-	lifecycle *lifecycle.Lifecycle
-	tracer    trace.Tracer
-}
-
-// newTracing starts OpenTelemetry in one of ways. Both ways that make spans have the same settings, which the
-// environment has: only what makes and exports the spans differs.
-func newTracing(ctx context.Context, way string, l *log.Logger) (*tracing, error) {
-	if way == "none" {
+// startTelemetry starts OpenTelemetry in one of the ways of a front, or returns nil if there are no spans. All ways
+// have the same settings, which the environment has: only what makes and exports the spans differs.
+func (f *Front) startTelemetry(ctx context.Context, way string, l *log.Logger) (*lifecycle.Lifecycle, error) {
+	if way == none {
 		return nil, nil
 	}
 	otel.SetErrorHandler(&firstFailure{log: l})
-	running, err := lifecycle.Setup(ctx, lifecycle.Options{Service: serviceName(), Pooled: way == "pooled"})
-	if err != nil {
-		return nil, err
-	}
-	return &tracing{running, running.TracerProvider.Tracer(scope)}, nil
+	return lifecycle.Setup(ctx, lifecycle.Options{Service: serviceName(f.Name), Pooled: way == pooled})
 }
 
 // serviceName returns the attribute service.name, or "" if the environment sets it.
-func serviceName() string {
+func serviceName(name string) string {
 	attributes := os.Getenv("OTEL_RESOURCE_ATTRIBUTES")
 	if os.Getenv("OTEL_SERVICE_NAME") != "" || strings.Contains(attributes, "service.name=") {
 		return ""
 	}
-	return "shop"
+	return name
 }
 
-// provider returns what makes spans, or nil.
-func (t *tracing) provider() trace.TracerProvider {
-	if t == nil {
-		return nil
+// newMux serves routes with net/http, with a span for each request if telemetry is not nil.
+func newMux(_ string, telemetry *lifecycle.Lifecycle, routes []Route) (http.Handler, error) {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		serve := func(w http.ResponseWriter, req *http.Request) { r.Serve(w, req) }
+		if r.Traced && telemetry != nil {
+			serve = traced(telemetry, r)
+		}
+		mux.HandleFunc(r.Method+" "+r.Path, serve)
 	}
-	return t.lifecycle.TracerProvider
+	return mux, nil
 }
 
-// close exports the spans that are left. Its error says how many were lost.
-func (t *tracing) close(ctx context.Context) error {
-	if t == nil {
-		return nil
-	}
-	return t.lifecycle.Shutdown(ctx)
-}
-
-// traced returns a handler that makes a span for each request, which is a child of the span in the request's headers.
-// serve returns the status of its answer.
-func (t *tracing) traced(pattern string, serve func(http.ResponseWriter, *http.Request) int) http.Handler {
-	if t == nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r) })
-	}
-	_, path, _ := strings.Cut(pattern, " ")
-	ofAll := trace.WithAttributes(semconv.HTTPRoute(path), semconv.URLScheme("http"))
+// traced returns the handler of a route that makes a span for each request, which is a child of the span in the
+// request's headers.
+func traced(telemetry *lifecycle.Lifecycle, route Route) http.HandlerFunc {
+	tracer, name := telemetry.TracerProvider.Tracer(scope), route.Method+" "+route.Path
+	ofAll := trace.WithAttributes(semconv.HTTPRoute(route.Path), semconv.URLScheme("http"))
 	kind := trace.WithSpanKind(trace.SpanKindServer)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := t.lifecycle.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		ctx, span := t.tracer.Start(ctx, pattern, kind, ofAll, trace.WithAttributes(
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx := telemetry.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+		ctx, span := tracer.Start(ctx, name, kind, ofAll, trace.WithAttributes(
 			semconv.HTTPRequestMethodKey.String(r.Method),
 			semconv.URLPath(r.URL.Path),
 			semconv.NetworkProtocolVersion(fmt.Sprintf("%d.%d", r.ProtoMajor, r.ProtoMinor)),
 			semconv.UserAgentOriginal(r.UserAgent()),
 		))
 		defer span.End()
-		status := serve(w, r.WithContext(ctx))
+		status := route.Serve(w, r.WithContext(ctx))
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 		if status >= http.StatusInternalServerError {
 			span.SetStatus(codes.Error, "")
 		}
-	})
+	}
 }
 
 // A firstFailure logs the first error that OpenTelemetry reports, and no other: a collector that is down would fill

@@ -175,6 +175,9 @@ func TestRunsOfPagesCanBePlanned(t *testing.T) {
 				strings.Contains(line, "--compare ") && !strings.Contains(line, " vs ") {
 				continue // plan knows no revisions
 			}
+			if strings.Contains(line, " scenarios/services/gin/") {
+				continue // its module plans it, since that builds Gin
+			}
 			n++
 			t.Run(line, func(t *testing.T) {
 				args := words("plan" + onlyOfRun.ReplaceAllString(ofRun, ""))

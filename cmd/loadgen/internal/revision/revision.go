@@ -168,7 +168,8 @@ func (c *Checkout) BuildTest(ctx context.Context, pkg string) (programs [2]strin
 func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string, err error) {
 	for i, side := range c.Sides() {
 		done := c.shown.Doing(fmt.Sprintf("looking for package %s of %s", pkg, c.Known()[i]))
-		out, err := run(ctx, side.Dir, "go", "list", "-f", "{{.Dir}}", pkg)
+		in, name := place(side.Dir, pkg)
+		out, err := run(ctx, in, "go", "list", "-f", "{{.Dir}}", name)
 		done()
 		if err != nil {
 			return dirs, fmt.Errorf("looking for package %s of %s: %w", pkg, side, err)
@@ -185,7 +186,7 @@ func (c *Checkout) PackageDirs(ctx context.Context, pkg string) (dirs [2]string,
 func (c *Checkout) build(ctx context.Context, pkg, name string, args ...string) (programs [2]string, err error) {
 	for i, side := range c.Sides() {
 		programs[i] = filepath.Join(c.temp, side.Name+"-"+name)
-		if err := c.buildSide(ctx, i, pkg, append(slices.Clone(args), "-o", programs[i], pkg)); err != nil {
+		if err := c.buildSide(ctx, i, pkg, append(slices.Clone(args), "-o", programs[i])); err != nil {
 			return programs, err
 		}
 	}
@@ -198,16 +199,18 @@ var reproducible = []string{"build", "-trimpath", "-buildvcs=false"}
 
 // BuildBase builds the main package pkg of the revision into the file out.
 func (c *Checkout) BuildBase(ctx context.Context, pkg, out string) error {
-	if err := c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out, "--", pkg)); err != nil {
+	if err := c.buildSide(ctx, 0, pkg, append(slices.Clone(reproducible), "-o", out, "--")); err != nil {
 		return err
 	}
 	return isProgram(pkg, out)
 }
 
-// BuildTree builds the main package pkg of the module that dir is in, as it stands, into the file out.
+// BuildTree builds the main package pkg as it stands into the file out. Like all functions that build, it takes a pkg
+// that go build takes in dir, and also a directory of a module of its own below dir.
 func BuildTree(ctx context.Context, dir, pkg, out string, p *terminal.Progress) error {
 	defer p.Doing("building " + pkg)()
-	if _, err := run(ctx, dir, "go", append(slices.Clone(reproducible), "-o", out, "--", pkg)...); err != nil {
+	in, name := place(dir, pkg)
+	if _, err := run(ctx, in, "go", append(slices.Clone(reproducible), "-o", out, "--", name)...); err != nil {
 		return fmt.Errorf("building %s: %w", pkg, err)
 	}
 	return isProgram(pkg, out)
@@ -222,17 +225,60 @@ func isProgram(pkg, out string) error {
 	return err
 }
 
-// buildSide runs a go command that builds pkg on the i-th side.
+// buildSide runs a go command that builds pkg on the i-th side. args are what comes before pkg.
 func (c *Checkout) buildSide(ctx context.Context, i int, pkg string, args []string) error {
 	defer c.shown.Doing("building " + c.Known()[i])()
 	side := c.Sides()[i]
-	if err := inModule(ctx, side); err != nil {
+	in, name := place(side.Dir, pkg)
+	if err := inModule(ctx, in, side); err != nil {
 		return err
 	}
-	if _, err := run(ctx, side.Dir, "go", args...); err != nil {
+	if _, err := run(ctx, in, "go", append(args, name)...); err != nil {
 		return fmt.Errorf("building %s of %s: %w", pkg, side, err)
 	}
 	return nil
+}
+
+// place returns the directory in which go finds a package, and its name there. That is dir, unless pkg is a directory
+// of another module than dir, which go refuses from outside.
+func place(dir, pkg string) (in, name string) {
+	path := filepath.FromSlash(pkg)
+	if filepath.IsAbs(path) {
+		below, err := filepath.Rel(dir, path)
+		if err != nil || !filepath.IsLocal(below) {
+			return dir, pkg // of a checkout it would be the same directory for both sides
+		}
+	} else if first, _, _ := strings.Cut(filepath.ToSlash(path), "/"); first == "." || first == ".." {
+		path = filepath.Join(dir, path)
+	} else {
+		return dir, pkg // an import path
+	}
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return dir, pkg // go says what is wrong with it
+	}
+	module := moduleOf(path)
+	if module == "" || module == moduleOf(dir) {
+		return dir, pkg
+	}
+	below, err := filepath.Rel(module, path)
+	if err != nil {
+		return dir, pkg
+	}
+	return module, "./" + filepath.ToSlash(below)
+}
+
+// moduleOf returns the directory with the go.mod that is nearest to dir, in dir or above it, or "".
+func moduleOf(dir string) string {
+	for {
+		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && !info.IsDir() {
+			return dir
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return ""
+		}
+		dir = above
+	}
 }
 
 // String returns the name and the commit, such as base (commit 0123456789ab).
@@ -244,15 +290,15 @@ func (s Side) String() string {
 	return fmt.Sprintf("%s (commit %.12s%s)", s.Name, commit, changes)
 }
 
-// inModule returns an error if a side is not in a Go module.
-func inModule(ctx context.Context, side Side) error {
-	mod, err := run(ctx, side.Dir, "go", "env", "GOMOD")
+// inModule returns an error if a directory of a side is not in a Go module.
+func inModule(ctx context.Context, dir string, side Side) error {
+	mod, err := run(ctx, dir, "go", "env", "GOMOD")
 	if err != nil {
 		return err
 	}
 	if mod == "" || mod == os.DevNull {
 		return fmt.Errorf("%s is not in a Go module on the side %s: change to the module to build",
-			side.Dir, side)
+			dir, side)
 	}
 	return nil
 }

@@ -94,6 +94,81 @@ func TestBothSidesAreBuiltAndNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+// A directory with a go.mod of its own is built there, which go refuses to do from outside.
+func TestAPackageOfAModuleOfItsOwnIsBuiltThere(t *testing.T) {
+	dir := repository(t)
+	write(t, dir, map[string]string{
+		"sample/go.mod":               "module example.com/sample\n\ngo 1.21\n",
+		"sample/main.go":              says("old sample"),
+		"sample/cmd/q/main.go":        says("old q"),
+		"sample/cmd/q/main_test.go":   "package main\n",
+		"sample/cmd/q/nested/main.go": says("old nested"),
+		"sample/cmd/q/nested/go.mod":  "module example.com/nested\n\ngo 1.21\n",
+	})
+	git(t, dir, "add", ".")
+	git(t, dir, "commit", "--quiet", "-m", "sample")
+	for _, name := range []string{"sample/main.go", "sample/cmd/q/main.go", "sample/cmd/q/nested/main.go"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, map[string]string{name: strings.Replace(string(data), "old", "new", 1)})
+	}
+	for _, row := range []struct{ name, dir, pkg, want string }{
+		{"a module", ".", "./sample", "sample"},
+		{"a package of it", ".", "./sample/cmd/q", "q"},
+		{"a module in it", ".", "./sample/cmd/q/nested/", "nested"},
+		{"from beside it", "cmd", "../sample", "sample"},
+		{"from within", "sample/cmd", "./q", "q"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			here := filepath.Join(dir, row.dir)
+			c, err := revision.Open(t.Context(), here, "HEAD", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			programs, err := c.Build(t.Context(), row.pkg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, base := filepath.Join(t.TempDir(), "tree"), filepath.Join(t.TempDir(), "base")
+			if err := revision.BuildTree(t.Context(), here, row.pkg, tree, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.BuildBase(t.Context(), row.pkg, base); err != nil {
+				t.Fatal(err)
+			}
+			for program, want := range map[string]string{programs[0]: "old ", programs[1]: "new ", tree: "new ",
+				base: "old "} {
+				if got, err := exec.Command(program).Output(); string(got) != want+row.want || err != nil {
+					t.Errorf("%s says %q, %v; want %q", program, got, err, want+row.want)
+				}
+			}
+			dirs, err := c.PackageDirs(t.Context(), row.pkg)
+			if err != nil || dirs[1] != filepath.Join(here, row.pkg) {
+				t.Errorf("%q, %v", dirs, err)
+			}
+		})
+	}
+	c, err := revision.Open(t.Context(), dir, "HEAD", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.BuildTest(t.Context(), "./sample/cmd/q"); err != nil {
+		t.Error(err)
+	}
+	// An absolute path is one of the working tree, and of no revision.
+	out := filepath.Join(t.TempDir(), "program")
+	if err := revision.BuildTree(t.Context(), dir, filepath.Join(dir, "sample"), out, nil); err != nil {
+		t.Error(err)
+	}
+	if err := c.BuildBase(t.Context(), filepath.Join(dir, "sample"), out); err == nil {
+		t.Error("the working tree was built as a revision")
+	}
+}
+
 func TestARevisionGivenByItsHashIsKnownByThatAlone(t *testing.T) {
 	dir := repository(t)
 	hash := git(t, dir, "rev-parse", "HEAD")

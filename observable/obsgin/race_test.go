@@ -1,0 +1,5 @@
+//go:build race
+
+package obsgin_test
+
+const raceEnabled = true
