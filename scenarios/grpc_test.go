@@ -197,18 +197,7 @@ func TestWhatIsWrongWithAServiceOfGRPCIsReportedWithItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scenarios.Decode("x.yaml", []byte(c.text+"qps: 1\nduration: 1s\n"))
-			if err == nil {
-				t.Fatal("no error")
-			}
-			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != len(c.want) {
-				t.Fatalf("got\n%v\nwant %d problems", err, len(c.want))
-			}
-			for i, want := range c.want {
-				if !strings.HasPrefix(lines[i], want) {
-					t.Errorf("problem %d:\n%s\nwant\n%s", i+1, lines[i], want)
-				}
-			}
+			checkProblems(t, err, c.want)
 		})
 	}
 }

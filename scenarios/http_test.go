@@ -190,18 +190,24 @@ func TestWhatIsWrongWithAServiceIsReportedWithItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := scenarios.Decode("x.yaml", []byte(c.text+rest))
-			if err == nil {
-				t.Fatal("no error")
-			}
-			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != len(c.want) {
-				t.Fatalf("got\n%v\nwant %d problems", err, len(c.want))
-			}
-			for i, want := range c.want {
-				if !strings.HasPrefix(lines[i], want) {
-					t.Errorf("problem %d:\n%s\nwant\n%s", i+1, lines[i], want)
-				}
-			}
+			checkProblems(t, err, c.want)
 		})
+	}
+}
+
+// checkProblems checks that an error has problems that begin with these texts, one in a line, and no others.
+func checkProblems(t *testing.T, err error, want []string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("got\n%v\nwant %d problems", err, len(want))
+	}
+	for i, want := range want {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("problem %d:\n%s\nwant\n%s", i+1, lines[i], want)
+		}
 	}
 }
