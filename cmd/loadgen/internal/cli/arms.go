@@ -263,8 +263,8 @@ func namesOfArms(arms []scenarios.Arm) (names []string) {
 	return names
 }
 
-// provide builds the programs of the service of a scenario, starts the sidecars that live as long as the run, and
-// checks how each arm is started. The caller must call release, also after an error.
+// provide checks how each arm of the service of a scenario is started, builds their programs, and starts the sidecars
+// that live as long as the run. The caller must call release, also after an error.
 func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (provided visit.Provided,
 	release func() error, err error) {
 	var releases []func() error
@@ -277,16 +277,18 @@ func provide(ctx context.Context, s *scenarios.Scenario, p *terminal.Progress) (
 	if s.Service == nil {
 		return provided, release, nil
 	}
-	dir, err := os.MkdirTemp("", "loadgen-service-")
-	if err != nil {
-		return provided, release, fmt.Errorf("making a directory for the programs of the service: %w", err)
-	}
-	releases = append(releases, func() error { return os.RemoveAll(dir) })
-	if provided.Programs, err = buildArms(ctx, s, dir, p); err != nil {
-		return provided, release, err
-	}
 	if err := checkArms(s, provided); err != nil {
 		return provided, release, err
+	}
+	if slices.ContainsFunc(s.Cells(), func(c scenarios.Cell) bool { return s.ServiceOf(s.ArmOf(c)).Build != "" }) {
+		dir, err := os.MkdirTemp("", "loadgen-service-")
+		if err != nil {
+			return provided, release, fmt.Errorf("making a directory for the programs of the service: %w", err)
+		}
+		releases = append(releases, func() error { return os.RemoveAll(dir) })
+		if provided.Programs, err = buildArms(ctx, s, dir, p); err != nil {
+			return provided, release, err
+		}
 	}
 	for _, x := range s.Service.Sidecars {
 		if x.Per != scenarios.PerRun {
