@@ -1,3 +1,5 @@
+//go:build linux
+
 package service_test
 
 import (
