@@ -21,6 +21,7 @@ type Advice struct {
 	Drift  float64   `json:"drift"`
 	// Schemes are compared: those that were there before, the chosen one, and a native histogram.
 	Schemes    []Measured  `json:"schemes"`
+	Numbers    []Number    `json:"numbers"`
 	Objectives []Objective `json:"objectives"`
 	Fits       []Fit       `json:"fits"`
 	Notes      []string    `json:"notes"`
@@ -59,6 +60,13 @@ type Measured struct {
 	Beyond float64 `json:"beyond"`
 }
 
+// A Number is how large the errors are, without sign, with the best bounds of that number.
+type Number struct {
+	Bounds  int     `json:"bounds"`
+	Error   float64 `json:"error"`         // of the quantile that is read worst
+	Largest float64 `json:"largest_error"` // the same, while latencies drift
+}
+
 // An Objective is an objective whose threshold is a bound, so that the share within it is exact.
 type Objective struct {
 	SLO    string  `json:"slo"`
@@ -70,7 +78,7 @@ const chosenName = "chosen"
 
 func newAdvice(x *Sample, o *Options, bounds []time.Duration) *Advice {
 	a := &Advice{Schema: schema, Kind: "buckets", Data: dataOf(x, o.Quantiles), Bounds: inSeconds(bounds),
-		Drift: o.Drift, Objectives: []Objective{}, Fits: []Fit{}, Notes: []string{}, bounds: bounds}
+		Drift: o.Drift, Numbers: []Number{}, Objectives: []Objective{}, Fits: []Fit{}, Notes: []string{}, bounds: bounds}
 	schemes := o.Before
 	if x.counted != nil && !x.counted.Native {
 		a.Notes = append(a.Notes, fmt.Sprintf("where the latencies lie in the buckets of %s is not known: they were "+

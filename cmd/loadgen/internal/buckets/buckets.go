@@ -138,12 +138,22 @@ func (x *Sample) Check(quantiles []float64) error {
 func Choose(x *Sample, o *Options) *Advice {
 	bounds := boundsFor(x, o)
 	a := newAdvice(x, o, bounds)
+	for _, n := range numbers {
+		less := *o
+		if less.Buckets = n; n >= len(o.exactly()) {
+			m := measure(x, o, Scheme{Bounds: boundsFor(x, &less)})
+			a.Numbers = append(a.Numbers, Number{m.Buckets, math.Abs(worstOf(m.Errors).Error), m.Largest.Error})
+		}
+	}
 	if len(bounds) < o.Buckets {
 		a.Notes = append(a.Notes, fmt.Sprintf("the latencies are so close together that only %s near them",
 			format.Plural(len(bounds), "round number")))
 	}
 	return a
 }
+
+// numbers are the numbers of bounds whose errors are told, so that a reader can weigh them against time series.
+var numbers = []int{4, 6, 8, 10, 12, 16, 20}
 
 // boundsFor returns the bounds that minimise the error of the quantiles: as many as the options ask for, unless there
 // are fewer candidates.

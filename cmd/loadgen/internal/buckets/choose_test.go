@@ -222,3 +222,37 @@ func TestBoundsOfTenTimesTheLatenciesAreTenTimesTheBounds(t *testing.T) {
 		}
 	}
 }
+
+// Bounds are chosen for some latencies and read others of the same kind, which are faster or slower.
+func TestChosenBoundsHoldForOtherLatenciesOfTheSameKind(t *testing.T) {
+	logs := func(median, sigma float64) func(*rand.Rand) float64 {
+		return func(r *rand.Rand) float64 { return median * math.Exp(sigma*r.NormFloat64()) }
+	}
+	for name, draw := range map[string]func(*rand.Rand) float64{
+		"narrow lognormal": logs(8e6, .5),
+		"wide lognormal":   logs(8e6, 1),
+		"Weibull":          weibull,
+		"bimodal":          bimodal,
+		"Pareto tail":      func(r *rand.Rand) float64 { return 5e6 * math.Pow(1-r.Float64(), -1/1.8) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := drawn(200_000, draw)
+			x, other := NewSample(name, "", all[:100_000]), NewSample(name, "", all[100_000:])
+			o := Options{Quantiles: []float64{.95, .99}, Buckets: 10, Drift: 2}
+			errorsOf := func(bounds []time.Duration) (mean float64) {
+				s := Scheme{Bounds: bounds}
+				for i := range 11 {
+					scale := math.Pow(2, float64(i-5)/5)
+					for _, q := range o.Quantiles {
+						mean += math.Abs(off(s.estimate(other, q, scale), scale*float64(other.Quantile(q)))) / 22
+					}
+				}
+				return mean
+			}
+			chosen, before := errorsOf(boundsFor(x, &o)), errorsOf(known[0].Bounds)
+			if chosen > .03 || chosen > before/4 {
+				t.Errorf("the mean error is %.4f, and with the default bounds %.4f", chosen, before)
+			}
+		})
+	}
+}

@@ -27,10 +27,11 @@ func (a *Advice) Text(s *terminal.Screen, d terminal.Detail, next string) string
 	}
 	var b strings.Builder
 	b.WriteString(s.Wrap(a.Data.title(), "  ") + "\n")
-	b.WriteString(s.Table(a.table()) + "\n")
 	if d.All {
-		b.WriteString(s.Wrap(a.Data.About, "  ") + a.fits(s) + "\n")
+		b.WriteString(s.Blocks(a.table()) + "\n")
+		b.WriteString(s.Wrap(a.Data.About, "  ") + "\n" + s.Table(a.byNumber()) + a.fits(s) + "\n")
 	} else {
+		b.WriteString(s.Table(a.table()) + "\n")
 		e.More = "--all, or --format json|tsv"
 	}
 	b.WriteString(s.Wrap(a.fitted(), "  "))
@@ -74,6 +75,23 @@ func (a *Advice) table() *terminal.Table {
 			row[0], beyond = row[0]+", x1.1", format.None
 		}
 		t.Row(append(row, beyond)...)
+	}
+	return t
+}
+
+// byNumber returns the errors with more and with fewer bounds.
+func (a *Advice) byNumber() *terminal.Table {
+	columns := []terminal.Column{{Title: "best bounds"}, {Title: "largest error"}}
+	if a.Drift > 1 {
+		columns = append(columns, terminal.Column{Title: a.drifting()})
+	}
+	t := terminal.NewTable(columns...)
+	for _, n := range a.Numbers {
+		row := []string{format.Count(n.Bounds), format.Percent(n.Error)}
+		if a.Drift > 1 {
+			row = append(row, format.Percent(n.Largest))
+		}
+		t.Row(row...)
 	}
 	return t
 }

@@ -67,7 +67,7 @@ var bucketAnswers = []struct {
 	{"help-buckets-canary.txt", "buckets canary --help", 0},
 	{"buckets.txt", "buckets latencies.txt", 0},
 	{"buckets-all.txt", "buckets latencies.txt --all --slo p99<250ms,p90<10ms --buckets 8 --bounds otel-http " +
-		"--bounds 1ms,10ms,0.1 --drift 1", 0},
+		"--bounds 1ms,10ms,0.1 --drift 1.5", 0},
 	{"buckets.json", "buckets latencies.txt --slo p99<50ms --format json", 0},
 	{"buckets.tsv", "buckets latencies.txt --format tsv", 0},
 	{"buckets-go.txt", "buckets latencies.txt --as go --metric rpc_seconds", 0},
