@@ -78,7 +78,8 @@ const chosenName = "chosen"
 
 func newAdvice(x *Sample, o *Options, bounds []time.Duration) *Advice {
 	a := &Advice{Schema: schema, Kind: "buckets", Data: dataOf(x, o.Quantiles), Bounds: inSeconds(bounds),
-		Drift: o.Drift, Numbers: []Number{}, Objectives: []Objective{}, Fits: []Fit{}, Notes: []string{}, bounds: bounds}
+		Drift: o.Drift, Numbers: []Number{}, Objectives: []Objective{}, Fits: []Fit{}, Notes: []string{},
+		bounds: bounds}
 	schemes := o.Before
 	if x.counted != nil && !x.counted.Native {
 		a.Notes = append(a.Notes, fmt.Sprintf("where the latencies lie in the buckets of %s is not known: they were "+
