@@ -146,7 +146,7 @@ func Choose(x *Sample, o *Options) *Advice {
 		}
 	}
 	if len(bounds) < o.Buckets {
-		a.Notes = append(a.Notes, fmt.Sprintf("the latencies are so close together that only %s near them",
+		a.Notes = append(a.Notes, fmt.Sprintf("there are only %s near the latencies",
 			format.Plural(len(bounds), "round number")))
 	}
 	return a

@@ -256,3 +256,14 @@ func TestChosenBoundsHoldForOtherLatenciesOfTheSameKind(t *testing.T) {
 		})
 	}
 }
+
+// Latencies of some nanoseconds have few round numbers near them. All are chosen, and the advice says so.
+func TestFewerBoundsThanAskedForAreSaid(t *testing.T) {
+	x := NewSample("x", "", drawn(400, func(*rand.Rand) float64 { return 3 }))
+	o := Options{Quantiles: []float64{.5}, Buckets: 12, Drift: 2}
+	a := Choose(x, &o)
+	if want := []time.Duration{2, 3, 4, 5, 6, 7}; !slices.Equal(a.bounds, want) || len(a.Notes) != 1 ||
+		a.Notes[0] != "there are only 6 round numbers near the latencies" {
+		t.Errorf("%v, want %v; %q", a.bounds, want, a.Notes)
+	}
+}
