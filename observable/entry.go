@@ -91,7 +91,7 @@ func newEntry(m *Map, key string, h *handler) *entry {
 		e.latency = opts.Latency(key)
 	}
 	if opts.Histogram {
-		e.account.durations = new(durations)
+		e.account.durations = &durations{layout: m.layout}
 	}
 	e.timed = opts.Histogram || opts.OnCall != nil || m.metrics != nil || e.latency != nil
 	e.bare = opts.Uncounted && !e.timed && m.tracer == nil

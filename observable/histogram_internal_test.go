@@ -77,3 +77,36 @@ func TestEveryDurationIsCountedInItsBucketAndSummedExactly(t *testing.T) {
 		}
 	})
 }
+
+// What equals a bound is in its bucket, as in Prometheus.
+func TestEveryDurationIsInTheBucketOfTheFirstBoundThatIsNotBelowIt(t *testing.T) {
+	property.Check(t, func(t *rapid.T) {
+		drawn := rapid.SliceOfNDistinct(rapid.Int64Range(1, int64(3*time.Hour)), 1, 40, rapid.ID).Draw(t, "bounds")
+		slices.Sort(drawn)
+		bounds := make([]time.Duration, len(drawn))
+		for i, b := range drawn {
+			bounds[i] = time.Duration(b)
+		}
+		h := durations{layout: newLayout(bounds)}
+		near := rapid.Custom(func(t *rapid.T) time.Duration {
+			return rapid.SampledFrom(bounds).Draw(t, "bound") + time.Duration(rapid.IntRange(-1, 1).Draw(t, "off"))
+		})
+		anywhere := rapid.Map(rapid.Int64Range(-5, int64(4*time.Hour)), func(n int64) time.Duration {
+			return time.Duration(n)
+		})
+		want := make([]uint64, len(bounds)+1)
+		for _, d := range rapid.SliceOfN(rapid.OneOf(near, anywhere), 1, 50).Draw(t, "durations") {
+			first := slices.IndexFunc(bounds, func(b time.Duration) bool { return d <= b })
+			if first < 0 {
+				first = len(bounds)
+			}
+			want[first]++
+			h.record(d)
+		}
+		got := h.read()
+		counts := append(got.Counts, make([]uint64, len(want)-len(got.Counts))...)
+		if !slices.Equal(counts, want) || !slices.Equal(got.Bounds, bounds) {
+			t.Fatalf("counts %v, want %v", counts, want)
+		}
+	})
+}

@@ -143,6 +143,14 @@ func TestEverythingThatIsWrongWithOptionsIsReported(t *testing.T) {
 			t.Errorf("%+v was accepted", opts)
 		}
 	}
+	_, err = observable.New(observable.Options{Bounds: append([]time.Duration{0, 2, 2},
+		make([]time.Duration, observable.MaxBounds)...)})
+	for _, want := range []string{"Bounds without Histogram", "has 322 bounds: want at most 319",
+		"Bounds[0] is 0s: want a duration above 0", "Bounds[2] is 2ns, after 2ns: want ascending bounds"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
 	if got := fmt.Sprint(observable.Write(-1), observable.Write(3)); got != "Write(-1) Write(3)" {
 		t.Errorf("invalid values of Write print as %s", got)
 	}

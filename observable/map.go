@@ -49,6 +49,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -66,6 +67,7 @@ type Map struct {
 	opts    Options
 	tracer  trace.Tracer // nil: no spans
 	metrics *instruments // nil: no metrics
+	layout  *layout      // of the histograms; nil: the default buckets
 
 	mu     sync.Mutex // serialises writers
 	table  atomic.Pointer[map[string]*entry]
@@ -78,7 +80,7 @@ func New(opts Options) (*Map, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	m := &Map{opts: opts}
+	m := &Map{opts: opts, layout: newLayout(opts.Bounds)}
 	if opts.TracerProvider != nil {
 		m.tracer = opts.TracerProvider.Tracer(scope)
 	}
@@ -249,6 +251,15 @@ func (m *Map) lookUp(key string) (*entry, error) {
 		return e, nil
 	}
 	return nil, &UnknownKeyError{Key: key}
+}
+
+// Bounds returns a copy of Options.Bounds: the bounds of the histograms that the map keeps,
+// or nil if it keeps none or they have the default buckets.
+func (m *Map) Bounds() []time.Duration {
+	if m.layout == nil {
+		return nil
+	}
+	return slices.Clone(m.layout.bounds)
 }
 
 // Keys returns the registered keys, sorted.

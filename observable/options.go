@@ -42,6 +42,12 @@ type Options struct {
 	// Histogram keeps a histogram of the durations of every key. It costs 2.6 kB per
 	// key, and a second clock read per call.
 	Histogram bool
+	// Bounds are the buckets of that histogram: the longest duration of each, in ascending
+	// order, at most MaxBounds of them. One more bucket counts longer durations. A
+	// duration that equals a bound is in the bucket of the bound, as in Prometheus, so the
+	// share of calls within an objective is exact if its threshold is a bound. A call
+	// costs no more than with the default buckets, which [BucketEnd] describes.
+	Bounds []time.Duration
 	// Uncounted keeps no statistics: Snapshot reports only keys and where they were
 	// registered. Calls of unknown keys are still errors. Without providers, Latency and
 	// OnCall, a call is then a map access and a deferred function that recovers panics.
@@ -103,5 +109,25 @@ func (o *Options) validate() error {
 		wrong = append(wrong, errors.New("observable: Options has both Uncounted and Histogram, "+
 			"but an uncounted map keeps no histogram: unset one of them"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, o.wrongBounds()...)...)
+}
+
+// wrongBounds returns everything that is wrong with Bounds.
+func (o *Options) wrongBounds() (wrong []error) {
+	if len(o.Bounds) > 0 && !o.Histogram {
+		wrong = append(wrong, errors.New("observable: Options has Bounds without Histogram: set Histogram, too"))
+	}
+	if n := len(o.Bounds); n > MaxBounds {
+		wrong = append(wrong, fmt.Errorf("observable: Options.Bounds has %d bounds: want at most %d", n, MaxBounds))
+	}
+	for i, b := range o.Bounds {
+		switch {
+		case b <= 0:
+			wrong = append(wrong, fmt.Errorf("observable: Options.Bounds[%d] is %v: want a duration above 0", i, b))
+		case i > 0 && b <= o.Bounds[i-1]:
+			wrong = append(wrong, fmt.Errorf("observable: Options.Bounds[%d] is %v, after %v: want ascending bounds",
+				i, b, o.Bounds[i-1]))
+		}
+	}
+	return wrong
 }

@@ -60,6 +60,7 @@ var libraries = map[string][]string{
 // room may import the libraries. The packages above the rooms follow in TestTheCommandTiesTheRoomsTogether.
 var rooms = map[string][]string{
 	"address":   {},
+	"buckets":   {"format", "scrape", "terminal"},
 	"capacity":  {"fleet", "format", "lock", "usl", "terminal"},
 	"child":     {},
 	"fleet":     {"format", "usl", "terminal"},
@@ -77,6 +78,7 @@ var rooms = map[string][]string{
 	"report":    {"format", "gate", "terminal"},
 	"revision":  {"child", "terminal"},
 	"rounds":    {"child", "format", "revision", "visit", "terminal"},
+	"scrape":    {"format"},
 	"selftest":  {"format", "machine", "service", "terminal"},
 	"service":   {"child", "format", "machine"},
 	"sockets":   {"format", "report"},

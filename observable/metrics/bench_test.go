@@ -22,6 +22,11 @@ var seconds = func() (bounds []float64) {
 	return bounds
 }()
 
+// recommended are bounds of a service, as loadgen buckets recommends.
+var recommended = []time.Duration{2 * time.Millisecond, 4 * time.Millisecond, 6 * time.Millisecond,
+	9 * time.Millisecond, 12 * time.Millisecond, 15 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond,
+	45 * time.Millisecond, 70 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
+
 // instrument is an observable.Instrument that records in other metrics.
 type instrument func(time.Duration)
 
@@ -57,8 +62,8 @@ func viaOTel(b testing.TB) instrument {
 }
 
 // arms are ways to count and time a call. All read the clock a second time, as a duration needs. Arm
-// clock does nothing else. Arm own keeps all statistics of the map, with calls in flight and times; the
-// other arms keep none.
+// clock does nothing else. Arms own and bounds keep all statistics of the map, with calls in flight and
+// times, in the default buckets and in given ones; the other arms keep none.
 func arms(b testing.TB) map[string]observable.Options {
 	latency := func(i instrument) observable.Options {
 		return observable.Options{Uncounted: true, Latency: func(string) observable.Instrument { return i }}
@@ -66,6 +71,7 @@ func arms(b testing.TB) map[string]observable.Options {
 	return map[string]observable.Options{
 		"clock":      latency(func(time.Duration) {}),
 		"own":        {Histogram: true},
+		"bounds":     {Histogram: true, Bounds: recommended},
 		"prometheus": latency(viaPrometheus()),
 		"otel":       latency(viaOTel(b)),
 	}
@@ -95,7 +101,7 @@ func TestCounterAndHistogramAllocateNothing(t *testing.T) {
 //	go test ./observable/metrics -run '^$' -bench CounterAndHistogram -count 10 | benchstat -col /by -
 func BenchmarkCounterAndHistogram(b *testing.B) {
 	byName := arms(b)
-	for _, arm := range []string{"clock", "own", "prometheus", "otel"} {
+	for _, arm := range []string{"clock", "own", "bounds", "prometheus", "otel"} {
 		b.Run("by="+arm, func(b *testing.B) {
 			m := armed(b, byName[arm])
 			b.ReportAllocs()

@@ -35,12 +35,24 @@ func bucketEndingAt(d time.Duration) int {
 	return sort.Search(closed-1, func(i int) bool { return observable.BucketEnd(i) >= d })
 }
 
-// buckets are the buckets that are published. Each consists of whole buckets of the map.
+// buckets are the buckets that are published. Each consists of whole buckets of the map, or is one if the
+// map has bounds of its own.
 type buckets struct {
 	after  []int     // for each bound, the first bucket of the map after it
 	bounds []float64 // the longest duration in each bucket, in seconds
 }
 
+// exactly returns the buckets of a map that has bounds of its own.
+func exactly(bounds []time.Duration) (b buckets) {
+	for i, bound := range bounds {
+		b.after = append(b.after, i+1)
+		// One division of whole numbers rounds once, so that a bound of 250 ms is published as 0.25.
+		b.bounds = append(b.bounds, float64(bound)/float64(time.Second))
+	}
+	return b
+}
+
+// newBuckets returns buckets that end where default buckets of a map end.
 func newBuckets(ends []time.Duration) (b buckets) {
 	for _, end := range ends {
 		b.after = append(b.after, bucketEndingAt(end)+1)

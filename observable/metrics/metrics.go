@@ -27,8 +27,11 @@
 // Prometheus include their bound. So a bucket that ends at 1024 ns is published with the bound
 // 1023 ns, the longest duration in it.
 //
+// If the map has bounds of its own (Options.Bounds of package observable), they are published exactly, and
+// [Options] have none. An objective of 250 ms can then be a bound, and the share of calls within it is exact.
+//
 // Neither the native histograms of Prometheus nor the exponential histograms of OpenTelemetry can
-// represent these buckets: their bounds grow by a constant factor, but buckets of the map have equal
+// represent the default buckets: their bounds grow by a constant factor, but buckets of the map have equal
 // widths within a doubling. Views of the SDK do not apply to a Producer.
 //
 // # Consistency
@@ -65,7 +68,8 @@ type Options struct {
 	// Bounds are the ends of the buckets of the histogram, in ascending order. Each must be an
 	// [observable.BucketEnd]. There is one more bucket, without an end. The default is the powers
 	// of two from 1024 ns to 17.2 s (1<<10 to 1<<34 ns). [AllBounds] returns all possible bounds.
-	// Every bound adds a Prometheus series per key.
+	// Every bound adds a Prometheus series per key. If the map has bounds of its own, Bounds must be
+	// empty.
 	Bounds []time.Duration
 }
 
@@ -137,21 +141,29 @@ func New(m *observable.Map, opts Options) (*Account, error) {
 	problems := opts.problems()
 	if m == nil {
 		problems = append(problems, errors.New("metrics: the map is nil: want a map to publish"))
+	} else if own := m.Bounds(); len(own) > 0 && len(opts.Bounds) > 0 {
+		problems = append(problems, fmt.Errorf("metrics: Bounds are set, but the map has bounds of its own (%d), "+
+			"which are published: leave Bounds empty", len(own)))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	return newAccount(m.Snapshot, opts), nil
+	return newAccount(m.Snapshot, m.Bounds(), opts), nil
 }
 
-func newAccount(snapshot func() []observable.Stats, opts Options) *Account {
+// newAccount returns an account. Own are the bounds of the map, or nil if it has the default buckets.
+func newAccount(snapshot func() []observable.Stats, own []time.Duration, opts Options) *Account {
 	if len(opts.Bounds) == 0 {
 		opts.Bounds = powersOfTwo()
+	}
+	published := newBuckets(opts.Bounds)
+	if own != nil {
+		published = exactly(own)
 	}
 	return &Account{
 		opts:     opts,
 		snapshot: snapshot,
-		buckets:  newBuckets(opts.Bounds),
+		buckets:  published,
 		descs:    newDescs(&opts),
 		began:    time.Now(),
 		tallies:  map[string]*tally{},

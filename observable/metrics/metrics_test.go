@@ -5,7 +5,10 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/metrics"
@@ -107,5 +110,41 @@ func TestACallOfAPublishedMapAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, func() { must(t, m.Call(background, "a")) }); n != 0 {
 		t.Errorf("%v allocations a call", n)
+	}
+}
+
+// A threshold of 250 ms is a bound, and a call that takes exactly as long is within it.
+func TestBoundsOfTheMapArePublishedExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := observable.Options{Histogram: true,
+			Bounds: []time.Duration{15 * time.Microsecond, 250 * time.Millisecond, 1200 * time.Millisecond}}
+		took := opts.Bounds[0]
+		m := newMap(t, opts)
+		must(t, m.Register("a", func() { time.Sleep(took) }))
+		for _, took = range []time.Duration{15_000, 15_001, opts.Bounds[1], opts.Bounds[1] + 1, 2 * time.Second} {
+			must(t, m.Call(background, "a"))
+		}
+		a := newAccount(t, m, orders)
+		reg := prometheus.NewRegistry()
+		must(t, a.Register(reg))
+		text := scrape(t, reg)
+		for _, want := range []string{`le="1.5e-05"} 1`, `le="0.25"} 3`, `le="1.2"} 4`, `le="+Inf"} 5`} {
+			if !strings.Contains(text, want+"\n") {
+				t.Errorf("%s is not in\n%s", want, text)
+			}
+		}
+	})
+}
+
+func TestAMapWithBoundsOfItsOwnIsPublishedWithThem(t *testing.T) {
+	m := newMap(t, observable.Options{Histogram: true, Bounds: []time.Duration{time.Millisecond}})
+	opts := orders
+	opts.Bounds = []time.Duration{1 << 20}
+	if _, err := metrics.New(m, opts); err == nil || !strings.Contains(err.Error(), "bounds of its own (1)") {
+		t.Errorf("New = %v", err)
+	}
+	m.Bounds()[0] = 0
+	if got := m.Bounds(); len(got) != 1 || got[0] != time.Millisecond {
+		t.Errorf("the bounds became %v", got)
 	}
 }

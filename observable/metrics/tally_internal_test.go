@@ -111,7 +111,7 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 		a := newAccount(func() []observable.Stats {
 			m.registerOrRemove()
 			return m.snapshot()
-		}, Options{Namespace: "shop"})
+		}, nil, Options{Namespace: "shop"})
 		var before sums
 		check := func() {
 			readings := a.read()
@@ -159,7 +159,7 @@ func TestWhatIsPublishedNeverGoesBackNorSaysMoreThanBegan(t *testing.T) {
 func TestAKeyThatIsRegisteredAgainGoesOn(t *testing.T) {
 	second := func(s int64) time.Time { return time.Unix(s, 0) }
 	var now []observable.Stats
-	a := newAccount(func() []observable.Stats { return now }, Options{Namespace: "shop"})
+	a := newAccount(func() []observable.Stats { return now }, nil, Options{Namespace: "shop"})
 	stats := func(calls uint64, first time.Time) []observable.Stats {
 		d := observable.Histogram{Counts: []uint64{calls}, Sum: time.Duration(calls)}
 		return []observable.Stats{{Key: "a", Calls: calls, FirstCall: first, Duration: d}}

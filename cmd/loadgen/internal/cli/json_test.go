@@ -141,6 +141,7 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 		{"history --format json none", "'loadgen history record' creates it"},
 		{"quantiles --format json --q 2", `"2" is no quantile`},
 		{"quantiles --format json --tags", "--tags: no log"},
+		{"buckets --format json", "there are no latencies"},
 		{"capacity --format json", "there is no objective"},
 		{"capacity plan --format json", "--peak is missing"},
 	} {
@@ -275,7 +276,7 @@ func TestFlagsMeanTheSameEverywhere(t *testing.T) {
 		if !strings.HasPrefix(stdout, strings.Join(known, "\n")+"\n") {
 			t.Errorf("%s: completion offers\n%s", c.CommandPath(), stdout)
 		}
-		args := map[string]string{"show": "x", "report": "x", "compare": "x y"}[c.Name()]
+		args := map[string]string{"show": "x", "report": "x", "compare": "x y", "canary": "x"}[c.Name()]
 		code, _, stderr := quickly(t, slices.Concat(path, strings.Fields(args), []string{"--format", "pdf"})...)
 		if want := fmt.Sprintf(`--format: "pdf" is unknown: want one of %s`, list); code != exitUnusable ||
 			!strings.Contains(stderr, want) {

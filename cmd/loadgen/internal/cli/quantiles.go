@@ -89,13 +89,28 @@ Exit codes: 0 an estimator is recommended; 1 none keeps the limits; 2 bad input;
 
 // quantileFlags holds the flags of loadgen quantiles, not yet parsed.
 type quantileFlags struct {
-	data, estimators, quantiles          []string
-	n, anchor, maxError, maxBytes, visit string
-	format, tag, unit                    string
-	tags                                 bool
-	rounds, shards                       int
-	seed                                 uint64
-	detail                               detail
+	data, estimators, quantiles           []string
+	n, anchor, maxError, maxBytes, format string
+	tags                                  bool
+	rounds, shards                        int
+	seed                                  uint64
+	dataFlags
+	detail detail
+}
+
+// dataFlags are the flags that say how files of latencies are read.
+type dataFlags struct{ visit, tag, unit string }
+
+// add adds the flags to a command.
+func (f *dataFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or "+
+		"an arm at a rate such as spans=sdk/qps=10000 (default the first arm).")
+	flags.StringVar(&f.tag, "tag", "",
+		"Read the histograms of a log with this `tag` (default those without a tag).")
+	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
+	group(cmd, groupInput, "visit", "tag", "unit")
+	complete(cmd, "unit", oneOf("ns", "us", "ms", "s"))
 }
 
 func (f *quantileFlags) add(cmd *cobra.Command) {
@@ -116,22 +131,17 @@ func (f *quantileFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.maxError, "max-error", "1%", "The largest `error` an estimator may have, such as 1% or 0.01.")
 	flags.StringVar(&f.maxBytes, "max-bytes", "64KB",
 		"The largest `size` its state may have, such as 64KB, which is 65536 bytes; 0 for any.")
-	flags.StringVar(&f.visit, "visit", "", "Which visits of a run: a number from 1, an `arm` such as spans=sdk, or "+
-		"an arm at a rate such as spans=sdk/qps=10000 (default the first arm).")
-	flags.StringVar(&f.tag, "tag", "",
-		"Read the histograms of a log with this `tag` (default those without a tag).")
+	f.dataFlags.add(cmd)
 	flags.BoolVar(&f.tags, "tags", false, "List the tags of logs instead of measuring anything.")
-	flags.StringVar(&f.unit, "unit", "", "The `unit` of numbers and logs: "+unitNames()+" (default ns).")
 	addFormat(cmd, &f.format, quantiles.Formats())
 	f.detail.add(cmd)
 	group(cmd, groupArms, "estimators", "anchor")
-	group(cmd, groupInput, "data", "n", "visit", "tag", "tags", "unit")
+	group(cmd, groupInput, "data", "n", "tags")
 	group(cmd, groupLoad, "q", "rounds", "shards", "seed")
 	group(cmd, groupCI, "max-error", "max-bytes")
 	complete(cmd, "data", listOf(quantiles.Shapes()...))
 	complete(cmd, "estimators", listOf(armNames()...))
 	complete(cmd, "anchor", oneOf(append(armNames(), noAnchor)...))
-	complete(cmd, "unit", oneOf("ns", "us", "ms", "s"))
 }
 
 // armNames returns the names of all estimators.
@@ -173,7 +183,7 @@ func (f *quantileFlags) plan(files []string, given *pflag.FlagSet, stdin io.Read
 		p.Data = made
 		errs = append(errs, err)
 	}
-	read, err := f.read(files, given, stdin, progress)
+	read, err := f.read(files, given, stdin, f.seed, progress)
 	p.Data = append(p.Data, read...)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
@@ -203,10 +213,9 @@ func (f *quantileFlags) shapes() (made []quantiles.Data, err error) {
 }
 
 // read reads the data sets of the files, and reports all errors in the files together.
-func (f *quantileFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader, progress *terminal.Progress) (
-	read []quantiles.Data, err error,
-) {
-	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units()[f.unit], Seed: f.seed}
+func (f *dataFlags) read(files []string, given *pflag.FlagSet, stdin io.Reader, seed uint64,
+	progress *terminal.Progress) (read []quantiles.Data, err error) {
+	r := quantiles.Reader{Stdin: stdin, Visit: f.visit, Tag: f.tag, Unit: quantiles.Units()[f.unit], Seed: seed}
 	var errs []error
 	switch {
 	case given.Changed("unit") && r.Unit == 0:
