@@ -128,8 +128,12 @@ func cutMethod(text string) (base, method string) {
 // what is called, which gives the name.
 func decode(target, address, calls, fields string, settings []scenarios.Setting) (*scenarios.Scenario, error) {
 	name := strings.Trim(notInNames.ReplaceAllString(calls, "-"), "-")
-	text := fmt.Appendf(nil, "name: %q\ntarget: %s\n%s: {%s}\nqps: 100\nduration: 10s\nwarmup: 2s\nrounds: 6\n"+
-		"quantile: none\n", cmp.Or(name, "service"), target, target, fields)
+	rounds := 6 // the fewest that have intervals
+	if slices.ContainsFunc(settings, func(s scenarios.Setting) bool { return s.Key == scenarios.ServiceArms }) {
+		rounds = 12 // arms are compared, and six rounds show only large changes
+	}
+	text := fmt.Appendf(nil, "name: %q\ntarget: %s\n%s: {%s}\nqps: 100\nduration: 10s\nwarmup: 2s\nrounds: %d\n"+
+		"quantile: none\n", cmp.Or(name, "service"), target, target, fields, rounds)
 	s, err := scenarios.Decode(address, text, settings...)
 	var problems scenarios.Problems
 	if errors.As(err, &problems) {

@@ -66,3 +66,27 @@ func FuzzScenario(f *testing.F) {
 		}
 	})
 }
+
+// Arms are compared, which needs more rounds than the answer of one service.
+func TestArmsHaveMoreRounds(t *testing.T) {
+	start := scenarios.Setting{Key: scenarios.ServiceKey, Where: "--service", Apply: func(s *scenarios.Scenario) error {
+		s.Service = &scenarios.Service{Command: []string{"./shop"}}
+		return nil
+	}}
+	arms := scenarios.Setting{Key: scenarios.ServiceArms, Where: "--arm", Apply: func(s *scenarios.Scenario) error {
+		s.ServiceArms = []scenarios.Arm{{Name: "a"}, {Name: "b"}}
+		return nil
+	}}
+	for name, c := range map[string]struct {
+		settings []scenarios.Setting
+		want     int
+	}{"a service": {nil, 6}, "one that is started": {[]scenarios.Setting{start}, 6},
+		"arms": {[]scenarios.Setting{start, arms}, 12}} {
+		t.Run(name, func(t *testing.T) {
+			s, err := address.Scenario("http://127.0.0.1:80/", c.settings)
+			if err != nil || s.Rounds != c.want {
+				t.Errorf("%+v, %v: want %d rounds", s, err, c.want)
+			}
+		})
+	}
+}
