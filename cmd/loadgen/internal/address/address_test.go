@@ -69,10 +69,11 @@ func FuzzScenario(f *testing.F) {
 
 // Arms are compared, which needs more rounds than the answer of one service.
 func TestArmsHaveMoreRounds(t *testing.T) {
-	start := scenarios.Setting{Key: scenarios.ServiceKey, Where: "--service", Apply: func(s *scenarios.Scenario) error {
+	start := scenarios.Setting{Key: scenarios.ServiceKey, Where: "--service"}
+	start.Apply = func(s *scenarios.Scenario) error {
 		s.Service = &scenarios.Service{Command: []string{"./shop"}}
 		return nil
-	}}
+	}
 	arms := scenarios.Setting{Key: scenarios.ServiceArms, Where: "--arm", Apply: func(s *scenarios.Scenario) error {
 		s.ServiceArms = []scenarios.Arm{{Name: "a"}, {Name: "b"}}
 		return nil
