@@ -13,7 +13,7 @@ type codec struct{}
 // An outgoing is an encoded message. It must not be changed while it is sent, so grpc-go may keep it.
 type outgoing = mem.BufferSlice
 
-// incoming is what a call has received.
+// An incoming counts the messages that a call has received, and keeps those that are checked.
 type incoming struct {
 	keep        bool // messages are needed for checks
 	size        int  // of all messages

@@ -27,8 +27,8 @@ type link struct {
 	retired atomic.Bool
 }
 
-// errUsed is what a client of grpc-go is told that wants another connection. It does so for calls that the server has
-// not seen, or says that it has not processed: these may be made again.
+// errUsed is returned to a client of grpc-go that dials a second time. It dials for calls that the server has not seen,
+// or says that it has not processed. These calls may be made again.
 var errUsed = errors.New("the connection takes no more calls")
 
 // newLink returns the link of a connection, once the first frame of the server has come.
@@ -67,8 +67,7 @@ func (l *link) unready(ctx context.Context) error {
 		return err
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return record.Errorf(record.KindConnectTimeout, "the server has accepted the connection, and sends no frame "+
-			"of "+
-			"HTTP/2: want a port of gRPC")
+			"of HTTP/2: want a port of gRPC")
 	}
 	return dial.Interrupted(ctx)
 }
@@ -106,8 +105,7 @@ func (l *link) take() (ok bool, err error) {
 	if n > int64(limit) {
 		l.put()
 		return false, record.Errorf(record.KindNoConnection, "the server allows %d streams at once on a connection, "+
-			"and "+
-			"%d are in use: want streams: %d, or a run that begins with Target.Open", limit, n-1, max(limit, 1))
+			"and %d are in use: want streams: %d, or a run that begins with Target.Open", limit, n-1, max(limit, 1))
 	}
 	return true, nil
 }

@@ -54,8 +54,7 @@ func (p *pool) take() (*place, error) {
 	}
 	if len(p.places) >= p.target.options.MaxConnections {
 		return nil, record.Errorf(record.KindNoConnection, "more than %d calls at once: want at most as many "+
-			"workers as "+
-			"Target.MaxWorkers returns, more connections, or more streams", len(p.places)*p.streams)
+			"workers as Target.MaxWorkers returns, more connections, or more streams", len(p.places)*p.streams)
 	}
 	at := &place{target: p.target, calls: 1}
 	p.places = append(p.places, at)

@@ -263,7 +263,7 @@ func (t *Target) Connections() dial.Connections { return t.dialer.Connections() 
 func (t *Target) Streams() Streams { return t.tally.streams() }
 
 // Request returns call n of the request with the given name as text: the path of the method, the metadata, and the
-// messages as JSON, of which it has the first 10.
+// first 10 messages as JSON.
 func (t *Target) Request(name string, n uint64) ([]byte, error) {
 	r, err := t.request(name, n)
 	if err != nil {

@@ -119,8 +119,7 @@ func (w *wire) reason(address string, err error) error {
 		kind := record.KindOf(lost)
 		if w.secure && w.frames.firsts == 0 && (kind == record.KindReset || kind == record.KindClosed) {
 			return record.Errorf(record.KindTLSHandshake, "the server ended the connection after the handshake of "+
-				"TLS, as "+
-				"servers do that want another certificate of the client: %w", lost)
+				"TLS, as servers do that want another certificate of the client: %w", lost)
 		}
 		if kind == record.KindDeadline || kind == record.KindConnectTimeout {
 			kind = record.KindClosed // grpc-go has set a deadline to end the connection

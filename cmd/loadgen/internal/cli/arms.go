@@ -168,8 +168,7 @@ func armsGiven(texts []string, have []scenarios.Arm) (arms []scenarios.Arm, err 
 			continue
 		case !defined && len(names) > 0:
 			errs = append(errs, fmt.Errorf("%q is no arm of the scenario%s: want one of %s, or NAME:SETTINGS for a "+
-				"new "+
-				"one", name, spelling.Meant(name, names), strings.Join(names, ", ")))
+				"new one", name, spelling.Meant(name, names), strings.Join(names, ", ")))
 			continue
 		case !defined && !strings.Contains(name, "@"):
 			errs = append(errs, fmt.Errorf("%q: want NAME:SETTINGS, such as on:TRACING=on, or %s: for no settings",
@@ -220,8 +219,7 @@ func armGiven(name, settings string) (a scenarios.Arm, err error) {
 func againstRevision(s *scenarios.Scenario, ref string) (*scenarios.Scenario, error) {
 	if s.Service == nil {
 		return nil, fmt.Errorf("--compare %s needs a service that loadgen builds and starts: want --build PACKAGE, "+
-			"or "+
-			"service with build in the scenario; two runs of a service that runs already are compared by loadgen "+
+			"or service with build in the scenario; two runs of a service that runs already are compared by loadgen "+
 			"compare", ref)
 	}
 	with := *s

@@ -327,7 +327,7 @@ func newBucketsCanary() *cobra.Command {
 		Use:   "canary RUN|FILE",
 		Short: "Compare a histogram with old bounds and one with new bounds with the truth",
 		Example: `  loadgen buckets canary RUN --old old.txt --new new.txt --metric http_request_duration_seconds
-  loadgen buckets canary RUN --old http://127.0.0.1:8080/metrics --new http://127.0.0.1:8081/metrics --metric rpc_seconds
+  loadgen buckets canary RUN --old http://old:8080/metrics --new http://new:8080/metrics --metric rpc_seconds
   loadgen buckets canary latencies.txt --unit ms --old old.txt --new new.txt --metric rpc_seconds --max-error 2%`,
 		Long: `Reads what a service with the old bounds (--old) and one with the new bounds
 (--new) have counted, in the text format of Prometheus: a file, a URL, or - for

@@ -135,7 +135,7 @@ func resultsOf(name string, isInput func(path string) bool) cobra.CompletionFunc
 		}
 		for _, path := range paths(text, isInput) {
 			if _, err := os.Stat(path + name); err == nil {
-				path = strings.TrimSuffix(path, "/") // a result, of which the directory is enough
+				path = strings.TrimSuffix(path, "/") // the directory of a result is enough
 			}
 			if !slices.Contains(items, path) {
 				items = append(items, path)

@@ -3,8 +3,10 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // dots is a chart of a cost with a row for each arm: a dot at the median over rounds, and a bar over their range. It
@@ -30,6 +32,17 @@ type dot struct {
 var costTitles = map[string]string{"B/op": "Bytes allocated", "allocs/op": "Allocations",
 	"cpu-ns/op": "CPU of the process", "peak-RSS-bytes": "Peak memory"}
 
+// titleOf returns the title of the chart of a cost.
+func titleOf(unit string, cells []*cell) string {
+	started := slices.ContainsFunc(cells, func(c *cell) bool {
+		return slices.ContainsFunc(c.visits, func(v *results.Visit) bool { return v.Service != nil })
+	})
+	if started && unit == "cpu-ns/op" {
+		return "CPU of the service"
+	}
+	return costTitles[unit]
+}
+
 // costsOf returns the charts of costs at a level, of at most three units that any of the cells has.
 func costsOf(all, level []*cell) (list []*dots) {
 	const most = 3
@@ -44,7 +57,7 @@ func costsOf(all, level []*cell) (list []*dots) {
 			continue
 		}
 		q := quantityOf(unit, highest)
-		c := &dots{Title: costTitles[unit], Unit: q.unit + ", from 0", Many: len(level) > 8}
+		c := &dots{Title: titleOf(unit, all), Unit: q.unit + ", from 0", Many: len(level) > 8}
 		s := linearScale([]float64{0, max(highest/q.per*1.02, 1e-9)}, 0, 100)
 		for _, t := range s.ticks(plain, 4) {
 			t.At *= extent / 100

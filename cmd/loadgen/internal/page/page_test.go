@@ -366,7 +366,8 @@ func TestThePageHasTheCostsThatWereMeasured(t *testing.T) {
 		"a service that was started": {"target: http\nhttp: {url: 'http://a:{{port}}/'}\nservice: {command: " +
 			"a}\nqps: 100\n" +
 			"duration: 1s\nquantile: none\n", []string{"client CPU µs/op", ">CPU µs/op", "startup ms", "idle mcores",
-			"exported spans/op"}, []string{"B/op", "allocs/op", "RSS MiB"}},
+			"exported spans/op", "CPU of the service", "collections unknown"},
+			[]string{"B/op", "allocs/op", "RSS MiB", "CPU of the process"}},
 		"a function": {question, []string{"<th>CPU µs/op", "<th>B/op", "<th>RSS MiB"}, []string{"client CPU"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,7 +19,7 @@ type window struct {
 	longest time.Duration
 	median  time.Duration // 0 if it is unknown
 	gcs     uint64
-	known   bool // whether collections are known
+	known   bool // whether the collections of the target are known
 }
 
 // windowsOf returns the windows of a visit, and the length of each.
@@ -34,7 +34,7 @@ func windowsOf(v *results.Visit) (list []window, length time.Duration) {
 		if to.longest = max(to.longest, w.Max); per == 1 {
 			to.median = w.P50
 		}
-		if r := w.Runtime; r != nil {
+		if r := w.Runtime; r != nil && v.Connections == nil { // or it is the runtime of the client of a service
 			to.known, to.gcs = true, to.gcs+r.GCCycles
 		}
 	}

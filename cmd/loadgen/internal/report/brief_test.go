@@ -232,6 +232,9 @@ seed: 7
 						"with main")
 				}
 			}
+			if all := text(t, run); !strings.Contains(all, "What the runtime of the client and the machine did") {
+				t.Errorf("the runtime is not said to be the client's in\n%s", all)
+			}
 			if all := text(t, run); !strings.Contains(all, "Connections of 12 visits: 192 opened, 0 failed") {
 				t.Errorf("no connections in\n%s", all)
 			} else if got := strings.Join(strings.Fields(all), " "); strings.Contains(got, "Streams of 12 visits: 36 "+

@@ -1,12 +1,14 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/quantile"
+	"github.com/loadgen-go/loadgen/results"
 )
 
 // A runtimeView is what the runtime and the machine did during the visits of a cell: medians over visits. What no
@@ -67,6 +69,11 @@ func (v *view) runtime() *runtimeView {
 	}
 }
 
+// ofClient reports whether the runtime of the visits is that of the client of a service.
+func (v *view) ofClient() bool {
+	return slices.ContainsFunc(v.visits, func(visit *results.Visit) bool { return visit.Connections != nil })
+}
+
 // runtimeTable returns a table of what the runtime and the machine did during the visits of each cell.
 func runtimeTable(cells []*view, screen *terminal.Screen) string {
 	header := []string{"", "p99 within", "hiccup", "sched wait", "GC pause", "assist", "mutex", "heap", "goroutines",
@@ -83,9 +90,12 @@ func runtimeTable(cells []*view, screen *terminal.Screen) string {
 			format.Bytes(known(r.HeapObjects)), format.Number(known(r.Goroutines)), format.Number(known(r.Cores)),
 			format.Percent(known(r.CPUPressure))})
 	}
-	return "\n" + screen.Wrap("What the runtime and the machine did: p99 of hiccups and of waits for a processor, "+
-		"and totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 "+
-		"within\" "+
-		"is half of the 95% interval of a visit's p99, which allows for calls that depend on each other; - means "+
-		"that the visits are too short", "") + "\n" + table(screen, 1, header, rows)
+	runtime := "the runtime"
+	if slices.ContainsFunc(cells, (*view).ofClient) {
+		runtime = "the runtime of the client"
+	}
+	return "\n" + screen.Wrap("What "+runtime+" and the machine did: p99 of hiccups and of waits for a processor, and "+
+		"totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 "+
+		"within\" is half of the 95% interval of a visit's p99, which allows for calls that depend on each other; - "+
+		"means that the visits are too short", "") + "\n" + table(screen, 1, header, rows)
 }

@@ -147,8 +147,7 @@ func estimatorTable(run *results.Run, all []*view, screen *terminal.Screen) stri
 	of := estimatorsOf(run, all)
 	var b strings.Builder
 	b.WriteString(screen.Wrap(fmt.Sprintf("Estimators, each on the latencies of every visit at %s, compared with a "+
-		"full "+
-		"sort: errors of the value and of the rank; medians over %s", load(of.Level), format.Plural(of.Visits,
+		"full sort: errors of the value and of the rank; medians over %s", load(of.Level), format.Plural(of.Visits,
 		"visit")),
 		"") + "\n")
 	header := []string{"quantile", "state", "insert ns", "query us"}

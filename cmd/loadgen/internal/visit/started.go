@@ -77,7 +77,7 @@ func startService(ctx context.Context, s *scenarios.Scenario, c scenarios.Cell, 
 	return up, nil
 }
 
-// Values returns what placeholders stand for, without {{otlp}}, which each visit has its own of.
+// Values returns the values of placeholders, but for {{otlp}}: each visit has a sink of its own.
 func Values() (map[string]string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -211,8 +211,7 @@ func (up *started) stop(ctx context.Context, calls uint64) (cost *results.Servic
 	if exit.Killed && ctx.Err() == nil {
 		doubts = append(doubts, record.Reason{Name: results.NotStopped, Detail: fmt.Sprintf(
 			"the service %s did not end when it was asked to, and was killed: let it end on the signal of "+
-				"service.stop, "+
-				"or raise service.stop.grace", up.Name())})
+				"service.stop, or raise service.stop.grace", up.Name())})
 	}
 	if exit.Left > 0 {
 		cost.Notes = append(cost.Notes, fmt.Sprintf("%d processes that the service had started were left, and were "+
@@ -246,16 +245,14 @@ func (up *started) unexpected(e *results.Exports) []record.Reason {
 	what := ""
 	switch {
 	case up.arm.OTLP == scenarios.ExportsNone && arrived:
-		what = fmt.Sprintf("the arm %s has otlp set to none, and its "+
-			"service exported %d spans, %d points and %d records: "+
-			"correct its environment", up.arm.Name, e.Traces.Items, e.Metrics.Items, e.Logs.Items)
+		what = fmt.Sprintf("the arm %s has otlp set to none, and its service exported %d spans, %d points and %d "+
+			"records: correct its environment", up.arm.Name, e.Traces.Items, e.Metrics.Items, e.Logs.Items)
 	case up.arm.OTLP == scenarios.ExportsSome && e == nil:
 		what = fmt.Sprintf("the arm %s has otlp set to some, and its service is not told where to: set "+
 			"OTEL_EXPORTER_OTLP_ENDPOINT to {{otlp}}", up.arm.Name)
 	case up.arm.OTLP == scenarios.ExportsSome && !arrived:
-		what = fmt.Sprintf("the arm %s has otlp set to some, and "+
-			"nothing arrived at {{otlp}}: correct its environment, or "+
-			"find out in its log why it exports nothing", up.arm.Name)
+		what = fmt.Sprintf("the arm %s has otlp set to some, and nothing arrived at {{otlp}}: correct its "+
+			"environment, or find out in its log why it exports nothing", up.arm.Name)
 	default:
 		return nil
 	}
