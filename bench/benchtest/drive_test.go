@@ -196,7 +196,7 @@ func TestRunsGrowByTheTimeOfTheSchedule(t *testing.T) {
 }
 
 func TestPassesOfALoadAreMadeWhole(t *testing.T) {
-	load, err := schedule.ParseLoad("ramp:1k..3k/s@500ms")
+	load, err := schedule.ParseLoad("ramp:10k..30k/s@500ms")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,12 +204,12 @@ func TestPassesOfALoadAreMadeWhole(t *testing.T) {
 	result, _ := benchmark(t, "3x", func(b *testing.B) {
 		record = benchtest.Driver{Load: load, Workers: 1, Pace: pace.Sleep}.Drive(b, allocates)
 	})
-	if record.Offered != 3000 || record.Scheduled != 1500*ms || result.N != 3 {
-		t.Errorf("%d calls in %v, N = %d; want three times 1,000 in 500 ms", record.Offered, record.Scheduled,
+	if record.Offered != 30_000 || record.Scheduled != 1500*ms || result.N != 3 {
+		t.Errorf("%d calls in %v, N = %d; want three times 10,000 in 500 ms", record.Offered, record.Scheduled,
 			result.N)
 	}
-	// Bytes are counted for the whole process, in which the runtime may allocate a little, too.
-	if bytes := result.AllocedBytesPerOp(); result.AllocsPerOp() != 1 || bytes < 64 || bytes > 66 {
+	// Bytes are counted for the whole process, in which the runtime allocates some 7 kB, too: too little to show.
+	if bytes := result.AllocedBytesPerOp(); result.AllocsPerOp() != 1 || bytes != 64 {
 		t.Errorf("%s: want those of a call", result.MemString())
 	}
 }
