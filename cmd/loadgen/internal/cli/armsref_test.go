@@ -155,3 +155,54 @@ func main() {
 		}
 	}
 }
+
+// serviceThatAllocates is a service that says of each call that it allocated so many bytes.
+func serviceThatAllocates(bytes int) map[string]string {
+	return map[string]string{"shop/main.go": fmt.Sprintf(`package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"sync/atomic"
+)
+
+func main() {
+	var calls atomic.Int64
+	http.HandleFunc("/x", func(http.ResponseWriter, *http.Request) { calls.Add(1) })
+	http.HandleFunc("/vars", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "{\"memstats\": {\"TotalAlloc\": %%d, \"Mallocs\": %%d, \"NumGC\": 1, \"PauseTotalNs\": 1}}",
+			%d*calls.Load(), calls.Load())
+	})
+	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+}
+`, bytes)}
+}
+
+// A service that is worse than at a revision fails the build, as with two programs.
+func TestAServiceThatIsWorseThanARevisionIsExitCodeOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds two programs")
+	}
+	for name, c := range map[string]struct {
+		base, head int
+		want       int
+		says       string
+	}{
+		"worse":  {1000, 5000, exitWorse, "1 figure regressed"},
+		"better": {5000, 1000, exitOK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			head := serviceThatAllocates(c.head)
+			head["shop.yaml"] = "target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/x'}\nservice: {build: ./shop, idle: " +
+				"0s, inspect: 'http://127.0.0.1:{{port}}/vars'}\nqps: 200\nduration: 100ms\nwarmup: 0s\nseed: 1\n"
+			dir := repository(t, serviceThatAllocates(c.base), head)
+			cmd, stdout, stderr := command(t, "run", "shop.yaml", "--compare", "before", "--rounds", "6", "-o", "out")
+			cmd.Dir = dir
+			err := cmd.Run()
+			if code := cmd.ProcessState.ExitCode(); code != c.want || !strings.Contains(stderr.String(), c.says) {
+				t.Errorf("exit %d, %v\n%s\n%s\nwant %d and %q", code, err, stdout, stderr, c.want, c.says)
+			}
+		})
+	}
+}
