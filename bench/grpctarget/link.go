@@ -27,8 +27,8 @@ type link struct {
 	retired atomic.Bool
 }
 
-// errUsed is returned to a client of grpc-go that dials a second time. It dials for calls that the server has not seen,
-// or says that it has not processed. These calls may be made again.
+// errUsed is returned to a client of grpc-go that dials a second time. It dials for calls that the server has not
+// seen, or says that it has not processed. These calls may be made again.
 var errUsed = errors.New("the connection takes no more calls")
 
 // newLink returns the link of a connection, once the first frame of the server has come.

@@ -132,8 +132,8 @@ func resource(v *results.Visit) string {
 	return queueResource(r)
 }
 
-// serviceResource returns the resource that was exhausted in a visit of a service. Used is the number of cores that the
-// client used, and inCalls the mean number of calls at once. The CPU time of this process is the client's.
+// serviceResource returns the resource that was exhausted in a visit of a service. Used is the number of cores that
+// the client used, and inCalls the mean number of calls at once. The CPU time of this process is the client's.
 func serviceResource(v *results.Visit, used, inCalls float64) string {
 	r, have := v.Record, processors(&v.Machine)
 	others := v.Machine.Stolen + v.Machine.Others

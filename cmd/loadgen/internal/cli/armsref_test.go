@@ -194,8 +194,9 @@ func TestAServiceThatIsWorseThanARevisionIsExitCodeOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			head := serviceThatAllocates(c.head)
-			head["shop.yaml"] = "target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/x'}\nservice: {build: ./shop, idle: " +
-				"0s, inspect: 'http://127.0.0.1:{{port}}/vars'}\nqps: 200\nduration: 100ms\nwarmup: 0s\nseed: 1\n"
+			head["shop.yaml"] = "target: http\nhttp: {url: 'http://127.0.0.1:{{port}}/x'}\n" +
+				"service: {build: ./shop, idle: 0s, inspect: 'http://127.0.0.1:{{port}}/vars'}\n" +
+				"qps: 200\nduration: 100ms\nwarmup: 0s\nseed: 1\n"
 			dir := repository(t, serviceThatAllocates(c.base), head)
 			cmd, stdout, stderr := command(t, "run", "shop.yaml", "--compare", "before", "--rounds", "6", "-o", "out")
 			cmd.Dir = dir

@@ -94,8 +94,8 @@ func runtimeTable(cells []*view, screen *terminal.Screen) string {
 	if slices.ContainsFunc(cells, (*view).ofClient) {
 		runtime = "the runtime of the client"
 	}
-	return "\n" + screen.Wrap("What "+runtime+" and the machine did: p99 of hiccups and of waits for a processor, and "+
-		"totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 "+
+	return "\n" + screen.Wrap("What "+runtime+" and the machine did: p99 of hiccups and of waits for a processor, "+
+		"and totals of pauses, assists and waits for mutexes, in us; CPU pressure (PSI); medians over visits. \"p99 "+
 		"within\" is half of the 95% interval of a visit's p99, which allows for calls that depend on each other; - "+
 		"means that the visits are too short", "") + "\n" + table(screen, 1, header, rows)
 }
