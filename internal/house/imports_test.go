@@ -52,6 +52,7 @@ var libraries = map[string][]string{
 	"observable/pooled/otlphttp":       {"observable/pooled"},
 	"observable/lifecycle":             {"observable/pooled", "observable/pooled/otlphttp"},
 	"observable/spans":                 {"observable/pooled"},
+	"observable/register":              {},
 	"scenarios/services/shop":          {"internal/spelling", "observable", "observable/lifecycle"},
 	"scenarios/services/shop/cmd/shop": {"scenarios/services/shop"},
 }

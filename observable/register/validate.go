@@ -26,7 +26,7 @@ func Validate(r Registration) error {
 	}
 	for _, a := range r.Attributes {
 		if a.Key == "" {
-			wrong = append(wrong, &AttributeError{Kind: r.Kind, Name: r.Name, From: r.From, Value: a.Value.Emit()})
+			wrong = append(wrong, &AttributeError{Kind: r.Kind, Name: r.Name, From: r.From, Value: a.Value.String()})
 		}
 	}
 	return errors.Join(wrong...)
