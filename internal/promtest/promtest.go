@@ -167,3 +167,28 @@ func (s *Server) Await(t testing.TB, query string, done func([]Sample) bool) {
 	}
 	t.Fatalf("%s has no such answer: %v, %v", query, samples, err)
 }
+
+// A Rule is a rule of the server.
+type Rule struct {
+	Name, Query, Health, LastError string
+}
+
+// Rules returns all rules of the server.
+func (s *Server) Rules(t testing.TB) (list []Rule) {
+	t.Helper()
+	response, err := http.Get(s.URL + "/api/v1/rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var a struct {
+		Data struct{ Groups []struct{ Rules []Rule } }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&a); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range a.Data.Groups {
+		list = append(list, g.Rules...)
+	}
+	return list
+}
