@@ -73,7 +73,7 @@ var rooms = map[string][]string{
 	"lock":      {},
 	"machine":   {"format"},
 	"otlpsink":  {},
-	"page":      {"fleet", "format", "gate", "report", "usl"},
+	"page":      {"buckets", "fleet", "format", "gate", "report", "usl"},
 	"pty":       {},
 	"quantiles": {"format", "hdrlog", "terminal"},
 	"report":    {"format", "gate", "terminal"},
