@@ -6,7 +6,7 @@ import "time"
 type Curve struct {
 	Name   string
 	Values []float64 // ns, one for each quantile that was asked for
-	Bounds []At      // the bounds that lie among the latencies: the others tell them apart from nothing
+	Bounds []At      // the bounds that lie among the latencies, which are all that tells latencies apart
 }
 
 // An At is a bound, and the share of the latencies within it, which is exact.
@@ -15,8 +15,8 @@ type At struct {
 	Bound time.Duration
 }
 
-// Curves returns the exact latencies at quantiles, in ns, and the curves of the first bounds that were there before, if
-// any, and of the chosen ones.
+// Curves returns the exact latencies at quantiles, in ns, and the curves of the first bounds that were there before,
+// if any, and of the chosen ones.
 func (a *Advice) Curves(quantiles []float64) (exact []float64, curves []Curve) {
 	for _, q := range quantiles {
 		exact = append(exact, float64(a.sample.Quantile(q)))

@@ -93,7 +93,8 @@ func bucketPlot(a *buckets.Advice) *plot {
 	}
 	x := &scale{lo: 0, hi: max(1, xs[len(xs)-1]), from: 0, to: extent}
 	y := logScale(values, extent, 0)
-	p := &plot{Height: 270, Label: "Latency by percentile, exact and as read from buckets. The table below has the errors."}
+	p := &plot{Height: 270,
+		Label: "Latency by percentile, exact and as read from buckets. The table below has the errors."}
 	var ends []end
 	draw := func(name, class string, values []float64) (colour string) {
 		var points []point

@@ -461,8 +461,8 @@ func TestTheScenarioOfThePageRunsAgain(t *testing.T) {
 	}
 }
 
-// The chart of buckets has a curve for the bounds before and one for the chosen bounds, with a dot for each bound among
-// the latencies, and the table has their errors. If there are too few calls, the page says so.
+// The chart of buckets has a curve for the bounds before and one for the chosen bounds, with a dot for each bound
+// among the latencies, and the table has their errors. If there are too few calls, the page says so.
 func TestThePageShowsHowBucketsSitOnTheLatencies(t *testing.T) {
 	run := made(t, question)
 	advice, err := adviseOn(run)

@@ -176,7 +176,8 @@ func TestAServerIsAskedForClassicAndNativeHistograms(t *testing.T) {
 		{"since", "rpc_seconds", nil, time.Minute, []Bucket{{0, 5e8, 5.5}, {5e8, math.Inf(1), 0}}, ""},
 		{"native", "native_seconds", nil, 0, []Bucket{{0, 1e-119, 1}, {5e8, 1e9, 2}}, ""},
 		{"none", "other_seconds", nil, 0, nil, "no histogram other_seconds: want the name of one"},
-		{"none of late", "other_seconds", nil, time.Second, nil, "no histogram other_seconds scraped twice in the last 1s"},
+		{"none of late", "other_seconds", nil, time.Second, nil,
+			"no histogram other_seconds scraped twice in the last 1s"},
 		{"a summary", "summary_seconds", nil, 0, nil, "it has no buckets: want the name of a histogram"},
 		{"an error", "broken_seconds", nil, 0, nil, "it answered 400 Bad Request: parse error"},
 	} {
