@@ -90,6 +90,7 @@ func TestWhatIsWrongWithAScrapeIsSaid(t *testing.T) {
 		name, metric, text, want string
 		labels                   map[string]string
 	}{
+		{"nothing", "rpc_seconds", "# a comment\n", "there are no metrics: want the text format of Prometheus", nil},
 		{"another name", "rcp_seconds", exposed,
 			"no metric rcp_seconds (did you mean rpc_seconds?): want one of empty_seconds, rpc_seconds", nil},
 		{"a counter", "calls_total_seconds", strings.ReplaceAll(exposed, "calls_total", "calls_total_seconds"),
