@@ -122,6 +122,7 @@ REF is inconclusive (not shown); 130 interrupted.`,
 		},
 	}
 	addSettings(cmd)
+	addFull(cmd)
 	addService(cmd)
 	addArms(cmd)
 	own.complete(cmd)
