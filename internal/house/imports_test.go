@@ -73,7 +73,7 @@ var rooms = map[string][]string{
 	"history":   {"child", "format", "gate", "lock", "terminal"},
 	"lock":      {},
 	"machine":   {"format"},
-	"otlpsink":  {},
+	"otlpsink":  {"child", "machine"},
 	"page":      {"buckets", "fleet", "format", "gate", "report", "usl"},
 	"pty":       {},
 	"quantiles": {"format", "hdrlog", "terminal"},
