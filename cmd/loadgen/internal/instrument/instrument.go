@@ -160,8 +160,8 @@ func (s *session) load(tests bool) (*load.Program, error) {
 			flags = append(flags, f.String())
 		}
 	}
-	return load.Load(load.Config{Context: s.ctx, Dir: s.dir, Env: s.loadEnv(), Flags: flags, Tests: tests},
-		s.line.patterns)
+	return load.Load(load.Config{Context: s.ctx, Dir: s.dir, Env: s.loadEnv(), Flags: flags, Tests: tests,
+		GoMod: s.env["GOMOD"]}, s.line.patterns)
 }
 
 // loadEnv returns the environment for loading. GOFLAGS has no -modfile in it, which go/packages does not get along
@@ -177,9 +177,9 @@ func (s *session) loadEnv() []string {
 	return append(os.Environ(), "GOFLAGS="+strings.Join(words, " "))
 }
 
-// errors that the user's packages have make the go command without probes fail, too. Its own words are the best.
+// plainly runs the go command without probes on packages that cannot be loaded: it says best what is wrong with them.
 func (s *session) plainly(found []packages.Error) error {
-	args := []string{"build", "-o", s.temp + string(filepath.Separator)}
+	args := []string{"build", "-o", os.DevNull}
 	if s.line.verb == "test" || s.line.verb == "check" {
 		args = []string{"vet"}
 	}

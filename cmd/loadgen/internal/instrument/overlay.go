@@ -25,9 +25,15 @@ type placed struct {
 func (s *session) place(p *load.Program) *placed {
 	if s.vendored() {
 		// The underscore keeps it out of ./...
-		return &placed{path: p.Module.Path + "/_" + probe.Name, module: p.Module.Dir, goMod: p.Module.GoMod}
+		return &placed{path: p.Module.Path + "/_" + probe.Name, module: p.Module.Dir}
 	}
-	return &placed{path: probe.Module, goMod: p.Module.GoMod}
+	at := &placed{path: probe.Module, goMod: p.Module.GoMod}
+	if f, ok := last(s.line.flags, "modfile"); ok {
+		if at.goMod = f.value; !filepath.IsAbs(f.value) {
+			at.goMod = filepath.Join(s.dir, f.value)
+		}
+	}
+	return at
 }
 
 // workspace returns the path of go.work, or "" if there is none.

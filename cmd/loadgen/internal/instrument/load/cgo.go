@@ -14,9 +14,6 @@ import (
 // the files that cgo generates, so written checks the others anew.
 func (p *Program) written(pkg *packages.Package) (*Package, error) {
 	q := &Package{Fset: pkg.Fset, Files: pkg.Syntax, Info: pkg.TypesInfo, Types: pkg.Types, imports: pkg.Imports}
-	if pkg.Module != nil {
-		q.ModuleDir = pkg.Module.Dir
-	}
 	usesCgo := slices.ContainsFunc(pkg.GoFiles, func(name string) bool {
 		return !slices.Contains(pkg.CompiledGoFiles, name)
 	})

@@ -7,11 +7,13 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/tools/go/packages"
 )
 
@@ -22,16 +24,16 @@ type Config struct {
 	Env     []string // the environment of the go command
 	Flags   []string // flags of the go command that decide which files belong to a package, such as -tags=x
 	Tests   bool     // load the tests of the packages that the patterns match, too
+	GoMod   string   // the go.mod of the module that Dir is in
 }
 
 // A Package is a package of a main module, or one of its variants that hold tests. A file may belong to several.
 type Package struct {
-	Fset      *token.FileSet
-	Files     []*ast.File
-	Info      *types.Info
-	Types     *types.Package
-	ModuleDir string
-	imports   map[string]*packages.Package
+	Fset    *token.FileSet
+	Files   []*ast.File
+	Info    *types.Info
+	Types   *types.Package
+	imports map[string]*packages.Package
 }
 
 // A Program holds what was loaded.
@@ -111,23 +113,36 @@ func (c Config) find(patterns []string) (*finding, error) {
 	packages.Visit(roots, nil, func(pkg *packages.Package) {
 		p.Errors = append(p.Errors, pkg.Errors...)
 		p.Imported[pkg.PkgPath] = true
-		if pkg.Module == nil || !pkg.Module.Main || isTestMain(pkg) {
+		module := pkg.Module
+		if pkg.PkgPath == commandLine { // it has no module
+			module = c.module()
+		}
+		if module == nil || !module.Main || isTestMain(pkg) {
 			return
 		}
-		if p.Module == nil || pkg.Module.Path < p.Module.Path {
-			p.Module = pkg.Module
+		if p.Module == nil || module.Path < p.Module.Path {
+			p.Module = module
 		}
 		switch {
-		case pkg.PkgPath == commandLine:
+		case pkg.PkgPath == commandLine && pkg.ForTest == "":
 			f.files = true
 			p.Matched++
-		case pkg.ForTest == "" && !slices.Contains(f.paths, pkg.PkgPath):
+		case pkg.PkgPath != commandLine && pkg.ForTest == "" && !slices.Contains(f.paths, pkg.PkgPath):
 			f.paths = append(f.paths, pkg.PkgPath)
 			p.Matched++
 		}
 	})
 	slices.Sort(f.paths)
 	return f, nil
+}
+
+// module returns the module that the directory is in, or nil if its go.mod cannot be read.
+func (c Config) module() *packages.Module {
+	text, err := os.ReadFile(c.GoMod)
+	if err != nil {
+		return nil
+	}
+	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(c.GoMod), GoMod: c.GoMod, Main: true}
 }
 
 // check parses and type-checks packages. It keeps the texts of files in p.

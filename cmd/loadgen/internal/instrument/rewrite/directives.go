@@ -113,9 +113,12 @@ func (f *file) declaredIn(line int) (ids []*ast.Ident) {
 					ids = append(ids, namesOf(spec)...)
 				}
 			}
+		case *ast.FuncType:
+			return false // parameters are not marked
 		case *ast.ValueSpec, *ast.TypeSpec, *ast.Field:
 			if begins {
 				ids = append(ids, namesOf(n)...)
+				return false
 			}
 		case *ast.AssignStmt:
 			if begins && n.Tok == token.DEFINE {
@@ -148,10 +151,10 @@ func namesOf(n ast.Node) []*ast.Ident {
 func (f *file) function(p token.Pos, name string) *types.Func {
 	const hint = "declare func NAME(key string, next F) F, where F is the type of the handlers"
 	pkg, local, qualified := f.pkg.Types, name, false
-	if before, after, ok := strings.Cut(name, "."); ok {
-		if pkg, local, qualified = f.importedAs(before), after, true; pkg == nil {
-			f.problem(p, "import its package in this file, or name a function of this package",
-				"probe %s: no import of this file is called %s", name, before)
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		if pkg, local, qualified = f.packageCalled(name[:i]), name[i+1:], true; pkg == nil {
+			f.problem(p, "name a function of this package, or of one that the program imports, with its import path",
+				"probe %s: the program has no package %s", name, name[:i])
 			return nil
 		}
 	}
@@ -172,8 +175,8 @@ func (f *file) function(p token.Pos, name string) *types.Func {
 	return nil
 }
 
-// importedAs returns the package that the file imports under a name, or nil.
-func (f *file) importedAs(name string) *types.Package {
+// packageCalled returns the package that the file imports under a name, or that has this import path, or nil.
+func (f *file) packageCalled(name string) *types.Package {
 	for _, spec := range f.syntax.Imports {
 		o := f.pkg.Info.Implicits[spec]
 		if spec.Name != nil {
@@ -183,7 +186,7 @@ func (f *file) importedAs(name string) *types.Package {
 			return pkg.Imported()
 		}
 	}
-	return nil
+	return f.g.packages[name]
 }
 
 // checkMarked reports whether what is declared as id is a table that the mark's probe fits, and else why it is not.

@@ -8,6 +8,7 @@ import (
 	"go/types"
 	"go/version"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,6 +127,8 @@ func (f *file) variable(p token.Pos, fn *types.Func) string {
 			what = "it is not exported"
 		} else if !mayImport(f.pkg.Types.Path(), home) {
 			what = "it is internal to another tree"
+		} else if depends(fn.Pkg(), f.pkg.Types.Path()) {
+			what = "its package imports this one"
 		}
 		if what != "" {
 			f.problem(p, "export it from a package that this one may import"+orSkip,
@@ -136,6 +139,11 @@ func (f *file) variable(p token.Pos, fn *types.Func) string {
 	}
 	f.withs[fn.FullName()] = f.declare(value)
 	return f.withs[fn.FullName()]
+}
+
+// depends reports whether a package imports another one, or a package that does.
+func depends(p *types.Package, path string) bool {
+	return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool { return q.Path() == path || depends(q, path) })
 }
 
 // mayImport reports whether the rule about internal packages lets one package import another.

@@ -63,6 +63,7 @@ type program struct {
 	names     map[string]map[string]bool
 	owners    map[string]string // the names of the types that have a field, by the position of the field
 	marks     map[string]*mark  // by the position of the declaration
+	packages  map[string]*types.Package
 	result    *Result
 }
 
@@ -76,7 +77,7 @@ type function struct {
 func Rewrite(p *load.Program, o Options) (*Result, error) {
 	g := &program{Program: p, options: o, bodies: map[string]function{}, instances: map[string]bool{},
 		names: map[string]map[string]bool{}, owners: map[string]string{}, marks: map[string]*mark{},
-		result: &Result{Files: map[string][]byte{}}}
+		packages: map[string]*types.Package{}, result: &Result{Files: map[string][]byte{}}}
 	for _, pkg := range p.Packages {
 		g.index(pkg)
 	}
@@ -142,6 +143,11 @@ func (g *program) linkLive(files []*file) {
 
 // index notes what other packages need to know of a package.
 func (g *program) index(pkg *load.Package) {
+	for _, p := range append(pkg.Types.Imports(), pkg.Types) {
+		if g.packages[p.Path()] == nil {
+			g.packages[p.Path()] = p
+		}
+	}
 	for _, f := range pkg.Files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
