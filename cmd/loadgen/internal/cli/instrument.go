@@ -192,7 +192,7 @@ func (f *instrumentFlags) build(cmd *cobra.Command, args []string) error {
 		if f.verbose {
 			fmt.Fprint(o.Stderr, r.Text(true))
 		}
-		return f.judge(r, o.Stderr)
+		return f.judge(r, o.Stderr, ", so nothing was built")
 	}
 	return endedWith(cmd.Context(), instrument.Build(cmd.Context(), o, args))
 }
@@ -218,18 +218,18 @@ func (f *instrumentFlags) check(cmd *cobra.Command, args []string, as string, te
 		if err != nil {
 			return unusable(err)
 		}
-		return f.judge(r, o.Stderr)
+		return f.judge(r, o.Stderr, "")
 	}
 	return endedWith(cmd.Context(), instrument.Check(cmd.Context(), o, args, tests))
 }
 
-// judge prints the problems, and returns the error that they end the command with, or nil. Without any handler, it
-// prints a warning.
-func (f *instrumentFlags) judge(r *instrument.Report, stderr io.Writer) error {
+// judge prints the problems, and returns the error that they end the command with, or nil. So is what follows from
+// them. Without any handler, it prints a warning.
+func (f *instrumentFlags) judge(r *instrument.Report, stderr io.Writer, so string) error {
 	switch {
 	case len(r.Problems) > 0:
 		fmt.Fprint(stderr, r.ProblemText())
-		return &exitError{exitWorse, fmt.Errorf("%s: nothing was built", format.Plural(len(r.Problems), "problem"))}
+		return &exitError{exitWorse, fmt.Errorf("%s%s", format.Plural(len(r.Problems), "problem"), so)}
 	case len(r.Sites) == 0 && f.strict:
 		return &exitError{exitWorse, errors.New(r.Nothing())}
 	case len(r.Sites) == 0:

@@ -120,7 +120,11 @@ func (o Options) session(ctx context.Context, l *line, f func(*session) error) (
 	if s.temp, err = os.MkdirTemp("", "loadgen-instrument-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.temp)) }()
+	defer func() {
+		if removed := os.RemoveAll(s.temp); err == nil {
+			err = removed
+		}
+	}()
 	return f(s)
 }
 

@@ -3,8 +3,8 @@
 // Package lgprobe counts and times the calls of handlers. The command `loadgen instrument` adds it to a build. No
 // program imports it by itself.
 //
-// It imports no package that has anything to initialize, and has no such variables either. So the packages that
-// import it are initialized in the same order as without it. Package live, below this one, has the clock and the
+// It imports no package that has anything to initialize, not even package runtime, and has no such variables either.
+// So the packages that import it are initialized in the same order as without it. Package live, below this one, has the clock and the
 // output; the overlay imports it in package main.
 //
 // Two forms of probes exist. [L] marks a function literal that begins and ends an [Entry] by itself. [W] wraps any
@@ -12,7 +12,6 @@
 package lgprobe
 
 import (
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 )
@@ -60,10 +59,11 @@ var (
 // A place is where a handler is registered, and its key.
 type place struct{ site, key string }
 
-// acquire waits for the lock. A sync.Mutex would bring a package with it that has to be initialized.
+// acquire waits for the lock, which is held while a handler is registered. Packages sync and runtime have to be
+// initialized, and a channel belongs to the bubble of testing/synctest that it was made in. So acquire spins: the
+// runtime interrupts a goroutine that spins for long.
 func acquire() {
 	for !lock.CompareAndSwap(false, true) {
-		runtime.Gosched()
 	}
 }
 
