@@ -218,8 +218,12 @@ func (s *session) find(tests bool) (*Report, *placed, error) {
 			"of the workspace, that is worked on are probed", strings.Join(s.line.patterns, " "))
 	}
 	at := s.place(p)
-	result, err := rewrite.Rewrite(p, rewrite.Options{ProbePath: at.path, Marked: s.Marked, Tables: s.Tables,
-		Live: []string{at.path + "/" + probe.Live}, Tests: s.line.verb == "test"})
+	o := rewrite.Options{ProbePath: at.path, Marked: s.Marked, Tables: s.Tables, Live: at.path + "/" + probe.Live,
+		Tests: s.line.verb == "test"}
+	if bridges(p) {
+		o.Bridge = at.path + "/" + probe.Bridge
+	}
+	result, err := rewrite.Rewrite(p, o)
 	if err != nil {
 		return nil, nil, err
 	}

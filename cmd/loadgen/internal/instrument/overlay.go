@@ -36,6 +36,16 @@ func (s *session) place(p *load.Program) *placed {
 	return at
 }
 
+// bridges reports whether the program uses package observable, in a version that knows probes.
+func bridges(p *load.Program) bool {
+	dir := p.Imported[probe.Observable]
+	if dir == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dir, probe.BridgeNeeds))
+	return err == nil
+}
+
 // workspace returns the path of go.work, or "" if there is none.
 func (s *session) workspace() string {
 	if work := s.env["GOWORK"]; work != "off" {

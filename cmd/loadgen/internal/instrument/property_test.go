@@ -121,9 +121,7 @@ func (w *writer) typed(v string) string { return "(func())(" + w.plain(v) + ")" 
 const prelude = `package %s
 
 import (
-	"flag"
 	"fmt"
-	"math"
 	"maps"
 	"os"
 	"runtime"

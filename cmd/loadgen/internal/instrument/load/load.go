@@ -42,8 +42,8 @@ type Program struct {
 	Sources  map[string][]byte // the text of each file, by its path
 	Matched  int               // how many packages of main modules were loaded, each counted once
 	Module   *packages.Module  // the main module with the first path; nil: no package belongs to a main module
-	// Imported is the set of import paths of all packages that the program needs.
-	Imported map[string]bool
+	// Imported has the directory of each package that the program needs, by its import path.
+	Imported map[string]string
 	// Errors are what is wrong with the packages, such as a type error. If there are any, Packages is empty.
 	Errors []packages.Error
 }
@@ -98,7 +98,7 @@ const commandLine = "command-line-arguments"
 
 // find finds the packages of main modules. It does not parse them.
 func (c Config) find(patterns []string) (*finding, error) {
-	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]bool{}},
+	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]string{}},
 		matched: map[string]bool{}}
 	cfg := c.packages(packages.NeedName | packages.NeedImports | packages.NeedDeps | packages.NeedModule |
 		packages.NeedFiles | packages.NeedForTest)
@@ -112,7 +112,9 @@ func (c Config) find(patterns []string) (*finding, error) {
 	p := f.program
 	packages.Visit(roots, nil, func(pkg *packages.Package) {
 		p.Errors = append(p.Errors, pkg.Errors...)
-		p.Imported[pkg.PkgPath] = true
+		if len(pkg.GoFiles) > 0 {
+			p.Imported[pkg.PkgPath] = filepath.Dir(pkg.GoFiles[0])
+		}
 		module := pkg.Module
 		if pkg.PkgPath == commandLine { // it has no module
 			module = c.module()

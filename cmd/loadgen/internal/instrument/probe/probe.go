@@ -12,18 +12,25 @@ import (
 	"slices"
 )
 
-//go:embed lgprobe/lgprobe.go lgprobe/live/live.go lgprobe/generic/generic.go
+//go:embed lgprobe/lgprobe.go lgprobe/live/live.go lgprobe/generic/generic.go lgprobe/bridge/bridge.go
 var texts embed.FS
 
 // Module is the path of the module. No server has it. It begins with a digit to come first when Go initializes packages
 // in the order of their paths, so that package generic, which imports package reflect, delays no other package.
 const Module = "0.loadgen.invalid/lgprobe"
 
-// Name is the name of the package that most probes call. Live and Generic are the directories of the others.
+// Name is the name of the package that most probes call. The others are the directories of packages below it.
 const (
 	Name    = "lgprobe"
 	Live    = "live"
 	Generic = "generic"
+	Bridge  = "bridge"
+)
+
+// Observable is the import path of the package that Bridge accounts for calls in, by means of BridgeNeeds below it.
+const (
+	Observable  = "github.com/loadgen-go/loadgen/observable"
+	BridgeNeeds = "probed"
 )
 
 // here is the import path of the package in this module.

@@ -24,7 +24,6 @@ type file struct {
 	syntax *ast.File
 	name   string // its path
 	src    []byte
-	live   bool // it imports Options.Live
 
 	directives []*directive
 	skips      map[int][]*directive // by the line that they are about
@@ -80,6 +79,13 @@ func (f *file) problem(p token.Pos, hint, what string, args ...any) {
 		Problem{q.Filename, q.Line, q.Column, fmt.Sprintf(what, args...), hint})
 }
 
+// effect imports a package for its effects.
+func (f *file) effect(path string) {
+	if path != "" {
+		f.imports[path] = "_"
+	}
+}
+
 // imported returns the name of an import that is inserted.
 func (f *file) imported(path, base string) string {
 	if name := f.imports[path]; name != "" {
@@ -132,13 +138,6 @@ func (f *file) typeString(t types.Type) string {
 // finish adds the imports and the tail, and keeps the new text of a file that changed.
 func (f *file) finish() error {
 	f.checkSkips()
-	if f.live {
-		for _, path := range f.g.options.Live {
-			if f.imports[path] == "" {
-				f.imports[path] = "_"
-			}
-		}
-	}
 	if len(f.edits) == 0 && len(f.imports) == 0 {
 		return nil
 	}

@@ -20,8 +20,9 @@ type Options struct {
 	ProbePath string         // the import path of package lgprobe
 	Marked    bool           // probe only tables with //loadgen:probe
 	Tables    *regexp.Regexp // probe only tables whose name it matches; nil: all
-	Live      []string       // import paths to import for their effects, in package main or in the tests of a package
-	Tests     bool           // Live is for tests: no package main is linked
+	Live      string         // a package to import for its effects, in package main or in the tests of a package
+	Bridge    string         // another one, or ""
+	Tests     bool           // Live and Bridge are for tests: no package main is linked
 }
 
 // A Site is a place where a handler is registered.
@@ -117,12 +118,8 @@ func (g *program) files() (files []*file) {
 	return files
 }
 
-// linkLive chooses a file of each package main, or of the tests of each package, that imports packages for their
-// effects. External tests come last in the order of initialization, so they are the first choice.
+// linkLive chooses a file of each package main, or of the tests of each package, that imports Live and Bridge. External tests come last in the order of initialization, so they are the first choice.
 func (g *program) linkLive(files []*file) {
-	if len(g.options.Live) == 0 {
-		return
-	}
 	chosen := map[string]*file{} // by directory
 	for _, f := range files {
 		isTest := strings.HasSuffix(f.name, "_test.go")
@@ -137,7 +134,10 @@ func (g *program) linkLive(files []*file) {
 		}
 	}
 	for _, f := range chosen {
-		f.live = true
+		f.effect(g.options.Live)
+		if !g.options.Tests || strings.HasSuffix(f.syntax.Name.Name, "_test") { // else the bridge may import the package
+			f.effect(g.options.Bridge)
+		}
 	}
 }
 
