@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -219,5 +220,58 @@ func main() { handlers["wait"]() }
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "main.go")); err != nil || string(text) != main {
 		t.Error("the source has changed", fmt.Sprint(err))
+	}
+}
+
+const instrumentPage = "cmd/loadgen/INSTRUMENT.md"
+
+// The page shows what the command, and the program that it builds, print.
+func TestThePageOfInstrumentShowsTheAnswers(t *testing.T) {
+	page := readPage(t, instrumentPage)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/instrument")); err != nil {
+		t.Fatal(err)
+	}
+	problems, err := os.ReadFile("testdata/instrument-refused.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := page.block(t, "instrument: problems", "text"); !strings.HasPrefix(string(problems), shown+"\n") {
+		t.Errorf("%s shows\n%s\nand the command prints\n%s", page.path, shown, problems)
+	}
+	out := filepath.Join(t.TempDir(), "probes.json")
+	t.Setenv("LOADGEN_PROBE_OUT", out)
+	t.Chdir(dir)
+	code, stdout, stderr := quickly(t, "instrument", "check", "-v")
+	if shown := page.block(t, "instrument: check", "text"); code != 0 || trimLines(shown) != trimLines(stdout) {
+		t.Errorf("%s shows\n%s\nand the command prints\n%s%s", page.path, shown, stdout, stderr)
+	}
+	code, stdout, stderr = quickly(t, "instrument", "go", "run", ".")
+	if code != 0 || stdout != "3 articles\nsaved\nsaved\njob mail 7 <nil>\n" {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	written, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := page.block(t, "instrument: probes", "json"); timeless(shown) != timeless(string(written)) {
+		t.Errorf("%s shows\n%s\nand the program writes\n%s", page.path, shown, written)
+	}
+}
+
+// timeless returns the file of probes without blanks and durations.
+func timeless(text string) string {
+	return regexp.MustCompile(` |"total_ns":\s*\d+|\n$`).ReplaceAllString(text, "")
+}
+
+func TestThePageOfInstrumentDescribesEveryKey(t *testing.T) {
+	data, err := os.ReadFile("testdata/instrument.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	undescribed(readPage(t, instrumentPage).text, one(t, string(data)), 10, missing)
+	for key := range missing {
+		t.Errorf("%s does not describe `%s`", instrumentPage, key)
 	}
 }

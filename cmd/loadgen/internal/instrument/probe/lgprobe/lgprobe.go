@@ -81,8 +81,12 @@ func Observe(o Observer) {
 	if all = append(all, o); len(all) > mostObservers {
 		panic("lgprobe: there are too many observers")
 	}
+	var known []*Entry
 	for e := entries; e != nil; e = e.next {
-		o.Register(e)
+		known = append(known, e)
+	}
+	for i := len(known) - 1; i >= 0; i-- { // in the order of registration
+		o.Register(known[i])
 	}
 	observers.Store(&all)
 }
