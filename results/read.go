@@ -164,7 +164,7 @@ func (v *Visit) Check() error {
 	if err := checkRecord(v.Record); err != nil {
 		return err
 	}
-	return v.Service.check()
+	return errors.Join(v.Sending.check(), v.Service.check())
 }
 
 func checkRecord(r *record.Record) error {

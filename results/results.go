@@ -110,6 +110,8 @@ type Visit struct {
 	Connections *httptarget.Connections `json:"connections,omitempty"`
 	// Streams are the messages of streams of gRPC, of the warm-up too; nil if there were none.
 	Streams *grpctarget.Streams `json:"streams,omitempty"`
+	// Sending is what the visit sent to a receiver of spans in another process; nil if it sent none.
+	Sending *Sending `json:"sending,omitempty"`
 	// Service is the service that the visit started; nil if it started none.
 	Service *Service `json:"service,omitempty"`
 }
@@ -269,7 +271,7 @@ func (v *Visit) Measurements() []Measurement {
 	if v.Spans != nil {
 		add("span-drop-ppm", ppm(v.Spans.Dropped(), v.Spans.Made))
 	}
-	return measurements
+	return append(measurements, v.sendingMeasurements()...)
 }
 
 // Measurements returns the measurements that run.bench holds for an estimator.

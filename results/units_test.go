@@ -137,6 +137,13 @@ func TestEveryUnitIsDocumentedAndMeasured(t *testing.T) {
 	for _, m := range service.Measurements() {
 		measured[m.Unit] = true
 	}
+	for _, loop := range []string{record.OpenLoop, record.ClosedLoop} {
+		sending := visit(t, "sdk", 1)
+		sending.Record.Loop, sending.Sending = loop, &results.Sending{Elapsed: time.Second, Processors: 1, PeakCPU: 1}
+		for _, m := range sending.Measurements() {
+			measured[m.Unit] = true
+		}
+	}
 	for _, u := range results.Units() {
 		if u.About == "" || !measured[u.Name] {
 			t.Errorf("%s: about %q, measured %v", u.Name, u.About, measured[u.Name])

@@ -175,7 +175,7 @@ const Module = "github.com/loadgen-go/loadgen"
 // own target the program's main package.
 func (h *Header) pkg() string {
 	for _, target := range h.Scenario.Arms(scenarios.Target) {
-		if target != scenarios.MapTarget && !scenarios.IsService(target) {
+		if !scenarios.BuiltIn(target) && !scenarios.IsService(target) {
 			return cmp.Or(h.Environment.Package, "unknown")
 		}
 	}
@@ -185,8 +185,11 @@ func (h *Header) pkg() string {
 // Loop returns the kind of loop. In an open loop calls are due when the schedule says; in a closed loop a
 // call is due when the worker's previous call has ended.
 func Loop(s *scenarios.Scenario) string {
-	if s.Closed {
+	switch {
+	case s.Closed:
 		return record.ClosedLoop
+	case s.AlsoClosed: // the name of a benchmark says which
+		return record.OpenLoop + "+" + record.ClosedLoop
 	}
 	return record.OpenLoop
 }

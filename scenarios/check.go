@@ -34,7 +34,7 @@ func (d *decoder) checkKind(s *Scenario) {
 	}
 	beside := func(kind string, others ...string) {
 		for _, other := range others {
-			if v, ok := d.values[other]; ok && !(other == "closed" && !s.Closed) {
+			if v, ok := d.values[other]; ok && !(other == "closed" && !s.HasClosed()) {
 				d.wrong(v.where, v.line, "%s cannot be combined with %s: want one of them", other, kind)
 			}
 		}
@@ -45,12 +45,12 @@ func (d *decoder) checkKind(s *Scenario) {
 		beside("closed", "qps", "load")
 		missing("duration", "")
 	case loads || d.has("load"):
-		beside("load", "qps", "duration")
+		beside("load", "qps", "duration", "closed")
 	default:
 		missing("qps", ", or a field load")
 		missing("duration", "")
 	}
-	if v, ok := d.values["think"]; ok && !s.Closed && s.Think > 0 {
+	if v, ok := d.values["think"]; ok && !s.HasClosed() && s.Think > 0 {
 		d.wrong(v.where, v.line, "think needs a closed loop: want closed: true beside it")
 	}
 	if v, ok := d.values["abort"]; ok && s.Abort && len(s.SLOs) == 0 && !d.has("slo") {

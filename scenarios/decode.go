@@ -62,6 +62,10 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 			d.applied = append(d.applied, s)
 			continue
 		}
+		if s.Key == FullKey {
+			d.fullSetting = &s
+			continue
+		}
 		if Structured(s.Key) {
 			d.wrong(s.Where, 0, "%s is %q: want %s, in a file", s.Key, s.Value, want(s.Key))
 			continue
@@ -75,6 +79,7 @@ func decode(d *decoder, data []byte, settings []Setting) (*Scenario, error) {
 	}
 	d.override()
 	s := d.scenario()
+	d.takeFull(s)
 	s.ignored = d.ignored
 	if s.Name == "" {
 		s.Name = nameOf(d.file)
@@ -131,11 +136,11 @@ func (d *decoder) override() {
 	kinds := map[string][]string{"qps": {"load", "closed"}, "load": {"qps", "duration", "closed"},
 		"closed": {"qps", "load"}}
 	for kind, others := range kinds {
-		if v := d.values[kind]; !v.given() || kind == "closed" && v.items[0].text == "false" {
+		if v := d.values[kind]; !v.given() || kind == "closed" && (v.is("false") || v.is(alsoClosed)) {
 			continue
 		}
 		for _, other := range others {
-			if !d.values[other].given() {
+			if v := d.values[other]; !v.given() && !(kind == "qps" && other == "closed" && v.is(alsoClosed)) {
 				delete(d.values, other)
 			}
 		}
@@ -149,6 +154,9 @@ type value struct {
 	items []item
 	list  bool
 }
+
+// is reports whether the value is that text.
+func (v value) is(text string) bool { return len(v.items) == 1 && v.items[0].text == text }
 
 // given reports whether a setting, and not the file, gives the value.
 func (v value) given() bool { return v.where != "" && v.line == 0 }
@@ -171,9 +179,11 @@ type decoder struct {
 	file     string
 	values   map[string]value
 	problems []ranked
-	applied  []Setting           // settings with Apply
-	lenient  bool                // ignores unknown fields
-	ignored  map[string][]string // lists of texts of unknown fields, if lenient
+	applied  []Setting // settings with Apply
+	// fullSetting is the setting that asks for the full form; nil if there is none.
+	fullSetting *Setting
+	lenient     bool                // ignores unknown fields
+	ignored     map[string][]string // lists of texts of unknown fields, if lenient
 
 	made   Scenario        // holds what the structures of the file fill
 	unread map[string]bool // structures with problems, which must not be checked

@@ -42,6 +42,7 @@ const (
 	ServiceArm = "arm"
 	Spans      = "spans"
 	Sampling   = "sampling"
+	Processors = "processors"
 	Quantile   = "quantile"
 )
 
@@ -57,6 +58,13 @@ const (
 // MapTarget is the instrumented map of handlers, which is the default target.
 const MapTarget = "map"
 
+// SpanTarget is a function that makes one span with ten attributes, as OpenTelemetry's own benchmark has it.
+const SpanTarget = "span"
+
+// BuiltIn reports whether a target is called in the process of the visit, and is part of this program: a program's own
+// target of the name span is another one.
+func BuiltIn(target string) bool { return target == MapTarget || target == SpanTarget }
+
 var (
 	defaultEstimators = []string{"exact", "hdr", "tdigest", "qdigest", "qdigest-textbook", "dws-hash",
 		"dws-hash+qdigest", "dws", "dws+qdigest"}
@@ -70,7 +78,7 @@ var (
 var dimensions = []Dimension{
 	{
 		Name: Target, About: "Arms: what is called.", Default: []string{MapTarget},
-		Want: "a list of map and the functions of a program of your own, or http or grpc",
+		Want: "a list of map, span and the functions of a program of your own, or http or grpc",
 		Unused: func(s *Scenario) bool {
 			return len(s.arms[Target]) < 2 && (!s.CallsService() || len(s.ServiceArms) > 0)
 		},
@@ -89,9 +97,11 @@ var dimensions = []Dimension{
 		Arms:  []string{Always, "parent-0.01", Never}, Default: []string{Always}, Idle: silent, InProcess: true,
 	},
 	{
-		Name:  "processors",
-		About: "Arms: where ended spans go: to an exporter in batches, to a processor that discards them, or nowhere.",
-		Arms:  []string{"batch", "discard", None}, Default: []string{"batch"}, InProcess: true,
+		Name: Processors,
+		About: "Arms: where ended spans go: to an exporter in batches, to a processor that discards them, " +
+			"nowhere, or to a receiver in another process, in batches or one by one.",
+		Arms:    []string{"batch", "discard", None, "otlp-batch", "otlp-simple"},
+		Default: []string{"batch"}, InProcess: true,
 		Idle: func(c Cell) bool { return silent(c) || c.Value(Sampling) == Never },
 	},
 	{

@@ -46,8 +46,10 @@ func (f *Field) Values() []string {
 		return bench.Overloads()
 	case "pace":
 		return texts(pace.All(), pace.Pace.String)
-	case "live", "closed", "abort":
+	case "live", "abort":
 		return []string{"true", "false"}
+	case "closed":
+		return []string{"true", "false", alsoClosed}
 	case "failed":
 		return []string{failedInfinite, failedApart}
 	case "slo-visits":
@@ -74,7 +76,7 @@ func Fields() []Field {
 			fields = append(fields, d.field())
 		}
 	}
-	return append(fields, visitFields...)
+	return append(append(fields, visitFields...), fullField())
 }
 
 // fieldOf returns the field with this key, or nil if there is none.
@@ -126,11 +128,10 @@ var loadFields = []Field{
 		"Levels of load, in calls per second.", "", true, setQPS},
 	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",
 		"Levels of load that change over time, instead of qps and duration.", "", true, setLoad},
-	{"closed", "true or false",
-		"Runs a closed loop, in which each worker makes its next call after the previous one ends.",
-		"false", false, func(s *Scenario, v string) error {
-			return setBool(&s.Closed, v)
-		}},
+	{"closed", "true or false, or also",
+		"Runs a closed loop, in which each worker makes its next call after the previous one ends; also runs one " +
+			"beside the rates.",
+		"false", false, setClosed},
 	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false,
 		func(s *Scenario, v string) error {
 			return setDuration(&s.Think, v, 0, MaxDuration)
@@ -374,6 +375,17 @@ func setQPS(s *Scenario, v string) error {
 func setBool(to *bool, v string) (err error) {
 	*to, err = strconv.ParseBool(v)
 	return err
+}
+
+// alsoClosed is the value of the field closed that adds a closed loop to the rates.
+const alsoClosed = "also"
+
+func setClosed(s *Scenario, v string) error {
+	s.Closed, s.AlsoClosed = false, v == alsoClosed
+	if s.AlsoClosed {
+		return nil
+	}
+	return setBool(&s.Closed, v)
 }
 
 func setLoad(s *Scenario, v string) error {

@@ -54,8 +54,11 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	o.add("arrivals", s.Arrivals.String())
 	o.addList("qps", texts(s.QPS, schedule.Rate.String))
 	o.addList("load", texts(s.Loads, schedule.Load.String))
-	if s.Closed {
+	switch {
+	case s.Closed:
 		o.add("closed", true)
+	case s.AlsoClosed:
+		o.add("closed", alsoClosed)
 	}
 	o.addText("think", unlessZero(s.Think))
 	for _, d := range dimensions {
@@ -93,6 +96,9 @@ func (s *Scenario) MarshalJSON() ([]byte, error) {
 	}
 	o.addText("timeout", unlessZero(s.Timeout))
 	o.add("seed", s.Seed)
+	if s.Full != nil {
+		o.add(FullKey, plain(reflect.ValueOf(s.Full).Elem()))
+	}
 	return o.with(nil)
 }
 

@@ -25,7 +25,7 @@ func (l Level) Name() string {
 	case l.Load != "":
 		load := strings.ReplaceAll(l.Load, "/s", "")
 		return "load=" + strings.NewReplacer("/", "_", " + ", "+", " ", ",").Replace(load)
-	case l.QPS == schedule.Rate{}:
+	case l.Closed():
 		return "loop=" + record.ClosedLoop
 	}
 	text := l.QPS.String()
@@ -40,16 +40,25 @@ func (l Level) String() string {
 	switch {
 	case l.Load != "":
 		return "load=" + l.Load
-	case l.QPS == schedule.Rate{}:
+	case l.Closed():
 		return "loop=" + record.ClosedLoop
 	}
 	return "qps=" + l.QPS.String()
 }
 
+// Closed reports whether the level is a closed loop.
+func (l Level) Closed() bool { return l == Level{} }
+
+// HasClosed reports whether one of the scenario's levels is a closed loop.
+func (s *Scenario) HasClosed() bool { return s.Closed || s.AlsoClosed }
+
 // Levels returns the levels of the scenario, in its order.
 func (s *Scenario) Levels() (levels []Level) {
 	if s.Closed {
 		return []Level{{}}
+	}
+	if s.AlsoClosed {
+		levels = append(levels, Level{})
 	}
 	for _, qps := range s.QPS {
 		levels = append(levels, Level{QPS: qps})
@@ -166,7 +175,7 @@ func (s *Scenario) Calls(l Level) uint64 {
 	switch r, ok := s.replays[l.Load]; {
 	case ok:
 		return r.Calls()
-	case l.Load == "" && s.Closed:
+	case l.Closed():
 		return 0
 	}
 	return s.LoadOf(l).RateCurve.Calls()
@@ -177,7 +186,7 @@ func (s *Scenario) Surely(l Level) uint64 {
 	if r, ok := s.replays[l.Load]; ok {
 		return r.Calls()
 	}
-	if s.Closed && l.Load == "" {
+	if l.Closed() {
 		return 0
 	}
 	return s.LoadOf(l).Least()

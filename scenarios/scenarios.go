@@ -46,9 +46,10 @@ type Scenario struct {
 	QPS      []schedule.Rate // levels of steady load
 	Loads    []schedule.Load // levels of any other load
 	// Closed runs a closed loop, which is then the only level. Each worker makes its next call when the
-	// previous one has ended and the time Think has passed.
-	Closed bool
-	Think  time.Duration
+	// previous one has ended and the time Think has passed. AlsoClosed adds a closed loop before the levels of QPS.
+	Closed     bool
+	AlsoClosed bool
+	Think      time.Duration
 	// Live makes each estimator in turn the latency instrument of every handler. Otherwise all
 	// estimators are compared on the latencies of every visit.
 	Live    bool
@@ -71,6 +72,9 @@ type Scenario struct {
 	FailedApart bool
 	Timeout     time.Duration // limit after which a call fails; 0 means none
 	Seed        uint64        // of arrivals, keys, work and order; 0 means random
+
+	// Full is what the full form of the scenario changes; nil if it has none.
+	Full *Full
 
 	arms    map[string][]string // by dimension; copies of the scenario share it, so that it never changes
 	unknown []*Dimension        // dimensions of another version of the program: see Adopt

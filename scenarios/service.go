@@ -136,6 +136,7 @@ var structures = map[string]func(*Scenario) any{
 	GRPCTarget:  func(s *Scenario) any { return &s.GRPC },
 	ServiceKey:  func(s *Scenario) any { return &s.Service },
 	ServiceArms: func(s *Scenario) any { return &s.ServiceArms },
+	FullKey:     func(s *Scenario) any { return &s.Full },
 }
 
 // Structured reports whether a field is a mapping, or a list of mappings, which no flag can set.

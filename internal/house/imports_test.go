@@ -17,6 +17,7 @@ var libraries = map[string][]string{
 	"internal/jsonfile":     {},
 	"internal/problems":     {},
 	"internal/property":     {},
+	"internal/promtest":     {},
 	"internal/rng":          {},
 	"internal/spelling":     {},
 	"scripts/suite":         {"internal/property"},
@@ -53,6 +54,7 @@ var libraries = map[string][]string{
 	"observable/pooled/otlphttp":       {"observable/pooled"},
 	"observable/lifecycle":             {"observable/pooled", "observable/pooled/otlphttp"},
 	"observable/spans":                 {"observable/pooled"},
+	"observable/register":              {},
 	"scenarios/services/shop":          {"internal/spelling", "observable", "observable/lifecycle"},
 	"scenarios/services/shop/cmd/shop": {"scenarios/services/shop"},
 }
@@ -73,16 +75,16 @@ var rooms = map[string][]string{
 	"instrument": {"child", "format", "instrument/load", "instrument/probe",
 		"instrument/rewrite"},
 	"instrument/load":                  {},
-	"instrument/rewrite":               {"instrument/load", "instrument/probe"},
 	"instrument/probe":                 {},
 	"instrument/probe/lgprobe":         {},
 	"instrument/probe/lgprobe/bridge":  {"instrument/probe/lgprobe"},
 	"instrument/probe/lgprobe/generic": {"instrument/probe/lgprobe"},
 	"instrument/probe/lgprobe/live":    {"instrument/probe/lgprobe"},
+	"instrument/rewrite":               {"instrument/load", "instrument/probe"},
 	"lock":                             {},
 	"machine":                          {"format"},
-	"otlpsink":                         {},
-	"page":                             {"fleet", "format", "gate", "report", "usl"},
+	"otlpsink":                         {"child", "machine"},
+	"page":                             {"buckets", "fleet", "format", "gate", "report", "usl"},
 	"pty":                              {},
 	"quantiles":                        {"format", "hdrlog", "terminal"},
 	"report":                           {"format", "gate", "terminal"},
@@ -218,7 +220,8 @@ func prefixed(names []string) []string {
 
 // A package that imports testing adds the flags of go test to the program that imports it.
 func TestTestingIsImportedByTestsAndTheirHelpers(t *testing.T) {
-	helpers := []string{"bench/benchtest", "cmd/loadgen/internal/golden", "quantile/quantiletest"}
+	helpers := []string{"bench/benchtest", "cmd/loadgen/internal/golden", "internal/promtest",
+		"quantile/quantiletest"}
 	for pkg, paths := range imports(t) {
 		if slices.Contains(paths, "testing") != slices.Contains(helpers, pkg) {
 			t.Errorf("package %s: want testing imported outside of tests by %v only", pkg, helpers)
@@ -230,7 +233,8 @@ func TestTestingIsImportedByTestsAndTheirHelpers(t *testing.T) {
 // It links no other helper of tests.
 func TestTheCommandLinksNoHelperOfTests(t *testing.T) {
 	helpers := []string{module + "bench/benchtest", module + "cmd/loadgen/internal/golden",
-		module + "internal/property", "github.com/google/go-cmp/cmp", "pgregory.net/rapid"}
+		module + "internal/promtest", module + "internal/property", "github.com/google/go-cmp/cmp",
+		"pgregory.net/rapid"}
 	for _, words := range goList(t, "-deps", "-f", "{{.ImportPath}}", module+"cmd/loadgen") {
 		if slices.Contains(helpers, words[0]) {
 			t.Errorf("cmd/loadgen depends on %s", words[0])

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"errors"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +15,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/loadgen-go/loadgen/internal/promtest"
 	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/metrics"
 )
@@ -42,6 +47,33 @@ func TestACollectorIsInTheFormOfPrometheus(t *testing.T) {
 			t.Errorf("the linter says %v, %v", problems, err)
 		}
 	})
+}
+
+// The names, units and help texts pass promtool, on a real scrape: those of the collector, and those of the producer
+// that the Prometheus exporter of OpenTelemetry exposes.
+func TestPromtoolAcceptsWhatIsExposed(t *testing.T) {
+	t.Run("collector", func(t *testing.T) {
+		reg := prometheus.NewPedanticRegistry()
+		must(t, newAccount(t, called(t), orders).Register(reg))
+		lint(t, reg)
+	})
+	t.Run("producer", func(t *testing.T) {
+		reg := prometheus.NewPedanticRegistry()
+		exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(reg),
+			otelprometheus.WithProducer(newAccount(t, called(t), orders)))
+		must(t, err)
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
+		defer provider.Shutdown(background)
+		lint(t, reg)
+	})
+}
+
+// lint reports what promtool says about a scrape of a registry.
+func lint(t *testing.T, reg *prometheus.Registry) {
+	t.Helper()
+	server := httptest.NewServer(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	defer server.Close()
+	promtest.Lint(t, server.URL)
 }
 
 // scrape returns the text that a Prometheus server gets.

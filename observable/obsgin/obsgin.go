@@ -57,6 +57,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel"
@@ -88,6 +89,11 @@ type Options struct {
 	// Server is the name of the server, HOST or HOST:PORT, for the attribute server.address. If it is "", spans have
 	// the header Host instead, and metrics have no server.address, because clients can choose that header.
 	Server string
+
+	// Bounds are the bounds of the histogram of durations that the counts hold, such as those of loadgen buckets; nil
+	// is the histogram that observable.Options describes. The histograms of the meter provider have bounds of their
+	// own.
+	Bounds []time.Duration
 
 	// Filter reports whether a request is observed; nil observes all. It is called when the route is known.
 	Filter func(*gin.Context) bool
@@ -169,6 +175,10 @@ func newObserver(opts Options) (*observer, error) {
 	if o.metrics, err = newInstruments(o.MeterProvider.Meter(scope)); err != nil {
 		return nil, fmt.Errorf("obsgin: %w", err)
 	}
-	o.calls, err = observable.New(observable.Options{Panics: observable.RepeatPanics, Histogram: true})
-	return o, err
+	o.calls, err = observable.New(observable.Options{Panics: observable.RepeatPanics, Histogram: true,
+		Bounds: opts.Bounds})
+	if err != nil {
+		return nil, fmt.Errorf("obsgin: %w", err)
+	}
+	return o, nil
 }

@@ -2,10 +2,13 @@ package spans_test
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/loadgen-go/loadgen/observable/spans"
@@ -20,7 +23,8 @@ func TestEverySampledSpanComesToTheEndThatItsProcessorIs(t *testing.T) {
 		for _, sampling := range spans.Samplings() {
 			for _, processor := range spans.Processors() {
 				t.Run(arm+"/"+sampling+"/"+processor, func(t *testing.T) {
-					p, err := spans.Options{Arm: arm, Sampling: sampling, Processors: processor}.Open()
+					sent := &sending{}
+					p, err := spans.Options{Arm: arm, Sampling: sampling, Processors: processor, To: sent.to()}.Open()
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -58,13 +62,77 @@ func TestEverySampledSpanComesToTheEndThatItsProcessorIs(t *testing.T) {
 					if want := map[bool]uint64{true: sampled}[p.Records()]; exported != want {
 						t.Errorf("%d spans were counted, want %d", exported, want)
 					}
-					if encoded := processor == "batch" && sampled > 0; (bytes > 0) != encoded {
+					encoded := processor == "batch" || processor == spans.OTLPBatch && arm != "sdk"
+					if (bytes > 0) != (encoded && sampled > 0) {
 						t.Errorf("%d bytes", bytes)
+					}
+					if want := map[bool]uint64{true: sampled}[spans.Sends(processor)]; sent.spans.Load() != want {
+						t.Errorf("%d spans were sent, want %d", sent.spans.Load(), want)
+					}
+					if err := p.Check(n); err != nil {
+						t.Error(err)
+					}
+					if arm != "sdk" && p.Records() && sampled > 0 && strings.Contains(processor, "batch") &&
+						p.Check(n+1) == nil && sampling == "always" {
+						t.Error("the account of one span more adds up, too")
 					}
 					if err := p.Close(ctx); err != nil {
 						t.Error(err)
 					}
+					if want := spans.Sends(processor); sent.closed.Load() != want {
+						t.Errorf("the exporter was shut down: %v, want %v", !want, want)
+					}
 				})
+			}
+		}
+	}
+}
+
+// A sending counts the spans that it gets as an exporter of both kinds, and sends nothing.
+type sending struct {
+	spans  atomic.Uint64
+	closed atomic.Bool
+}
+
+func (s *sending) to() *spans.Destination {
+	return &spans.Destination{
+		SDK:    func() (sdktrace.SpanExporter, error) { return s, nil },
+		Pooled: func() (spans.PooledExporter, error) { return sendingPooled{s}, nil },
+	}
+}
+
+func (s *sending) ExportSpans(_ context.Context, all []sdktrace.ReadOnlySpan) error {
+	s.spans.Add(uint64(len(all)))
+	return nil
+}
+
+func (s *sending) Shutdown(context.Context) error {
+	s.closed.Store(true)
+	return nil
+}
+
+type sendingPooled struct{ *sending }
+
+func (s sendingPooled) Export(_ context.Context, _ []byte, n int) error {
+	s.spans.Add(uint64(n))
+	return nil
+}
+
+func (sendingPooled) ForceFlush(context.Context) error { return nil }
+
+func TestAProcessorThatSendsNeedsADestination(t *testing.T) {
+	for _, processor := range []string{spans.OTLPBatch, spans.OTLPSimple} {
+		_, err := spans.Options{Arm: "sdk", Processors: processor}.Open()
+		if err == nil || !strings.Contains(err.Error(), processor+" has nowhere to send spans: want a Destination") {
+			t.Errorf("%s: %v", processor, err)
+		}
+		failing := &spans.Destination{
+			SDK:    func() (sdktrace.SpanExporter, error) { return nil, errors.New("no port") },
+			Pooled: func() (spans.PooledExporter, error) { return nil, errors.New("no port") },
+		}
+		for _, arm := range []string{"sdk", "pooled"} {
+			if _, err := (spans.Options{Arm: arm, Processors: processor, To: failing}).Open(); err == nil {
+				t.Errorf("%s, %s: an exporter that cannot be opened is no error", arm, processor)
 			}
 		}
 	}
@@ -107,7 +175,7 @@ func TestOptionsThatCannotBeAreReportedTogether(t *testing.T) {
 	_, err := spans.Options{Arm: "pool", Sampling: "sometimes", Processors: "queue"}.Open()
 	for _, want := range []string{`no arm is called "pool"`,
 		`no sampling is called "sometimes": want one of always, parent-0.01, never`,
-		`no processor is called "queue": want one of batch, discard, none`} {
+		`no processor is called "queue": want one of batch, discard, none, otlp-batch, otlp-simple`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)
 		}

@@ -1,6 +1,7 @@
 package spans
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,18 @@ func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
 			})
 		case "discard":
 			opts.Processors = []sdktrace.SpanProcessor{dropper{p}}
+		case OTLPBatch:
+			to, err := s.to.Pooled()
+			if err != nil {
+				return nil, err
+			}
+			opts.Exporter = handing{to, p}
+		case OTLPSimple:
+			to, err := s.to.SDK()
+			if err != nil {
+				return nil, err
+			}
+			opts.Processors = []sdktrace.SpanProcessor{lending{sdktrace.NewSimpleSpanProcessor(counting{to, p})}}
 		}
 		provider, err := newPooled(s, opts)
 		if err != nil {
@@ -50,6 +63,9 @@ func openPooled(opts pooled.Options) func(*setup) (*Pipeline, error) {
 		p.Provider, p.shutdown = provider, provider.Shutdown
 		if s.processors != "none" {
 			p.flush = provider.ForceFlush
+		}
+		if opts.Exporter != nil {
+			p.counts = provider.Counts
 		}
 		return p, nil
 	}
@@ -67,7 +83,7 @@ func asValues(open func(*setup) (*Pipeline, error)) func(*setup) (*Pipeline, err
 }
 
 func newPooled(s *setup, opts pooled.Options) (*pooled.Provider, error) {
-	opts.Resource, opts.Interval = service, interval
+	opts.Resource, opts.Interval = cmp.Or(s.resource, service), interval
 	opts.Sampler = s.sampling()
 	opts.BufferBytes = queueSpans * s.spanBytes
 	return pooled.New(opts)
@@ -85,6 +101,16 @@ func openSDK(s *setup) (*Pipeline, error) {
 		processor = batches(watched{exporter, p})
 	case "discard":
 		processor = dropper{p}
+	case OTLPBatch, OTLPSimple:
+		to, err := s.to.SDK()
+		if err != nil {
+			return nil, err
+		}
+		if s.processors == OTLPBatch {
+			processor = batches(counting{to, p})
+		} else {
+			processor = sdktrace.NewSimpleSpanProcessor(counting{to, p})
+		}
 	}
 	provider := newSDK(s, processor)
 	p.Provider, p.shutdown = provider, provider.Shutdown
@@ -99,7 +125,8 @@ func newSDK(s *setup, processor sdktrace.SpanProcessor) *sdktrace.TracerProvider
 	if sampler == nil {
 		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
 	}
-	opts := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sampler), sdktrace.WithResource(service)}
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sampler),
+		sdktrace.WithResource(cmp.Or(s.resource, service))}
 	if processor != nil {
 		opts = append(opts, sdktrace.WithSpanProcessor(processor))
 	}
@@ -163,6 +190,46 @@ type watched struct {
 func (w watched) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	defer w.pipeline.exporting()()
 	return w.SpanExporter.ExportSpans(ctx, spans)
+}
+
+// A counting exporter counts the spans that it has exported, and reports every export to a pipeline.
+type counting struct {
+	sdktrace.SpanExporter
+	pipeline *Pipeline
+}
+
+func (c counting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	defer c.pipeline.exporting()()
+	err := c.SpanExporter.ExportSpans(ctx, spans)
+	if err == nil {
+		c.pipeline.spans.Add(uint64(len(spans)))
+	}
+	return err
+}
+
+// A lending processor gets the record of a pooled span itself, which is reused after OnEnd. Its
+// exporter keeps no span.
+type lending struct{ sdktrace.SpanProcessor }
+
+var _ pooled.NonRetaining = lending{}
+
+// NonRetaining implements [pooled.NonRetaining].
+func (lending) NonRetaining() {}
+
+// A handing exporter counts the spans that another one has accepted.
+type handing struct {
+	PooledExporter
+	pipeline *Pipeline
+}
+
+func (h handing) Export(ctx context.Context, request []byte, n int) error {
+	defer h.pipeline.exporting()()
+	err := h.PooledExporter.Export(ctx, request, n)
+	if err == nil {
+		h.pipeline.spans.Add(uint64(n))
+		h.pipeline.bytes.Add(uint64(len(request)))
+	}
+	return err
 }
 
 // discard is a client of an OTLP exporter that encodes each request and sends nothing.

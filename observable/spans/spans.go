@@ -10,6 +10,9 @@
 //	          discard       a snapshot, passed to a         the record, passed to a processor that
 //	                        processor that drops it         drops it and keeps nothing
 //	          none          made and ended, no snapshot     made and ended, not encoded
+//	          otlp-batch    batch processor, OTLP exporter  encoded at End, sent in batches
+//	          otlp-simple   simple processor, the same      the same as for the SDK, with records that
+//	                        exporter                        are lent and reused
 //
 // Batch exports every span in the same way: the span is encoded into an OTLP request,
 // counted, and thrown away. That includes the work of a real exporter, but no network.
@@ -17,6 +20,10 @@
 // Discard stops when a processor gets the span: the SDK passes a copy, the pooled tracer
 // the record itself. Since processors are also called when a span starts, pooled-value
 // then makes its spans through handles.
+//
+// The processors that begin with otlp send every span with the exporters of [Options].To,
+// which the caller makes. Simple exports each span on its own, before End returns, and one at
+// a time.
 //
 // The arms none and noop have nothing to sample or to process. They are the same for every
 // sampling and processor.
@@ -35,6 +42,7 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -75,8 +83,32 @@ func Processors() []string { return slices.Clone(processors) }
 
 var (
 	samplings  = []string{"always", "parent-0.01", "never"}
-	processors = []string{"batch", "discard", "none"}
+	processors = []string{"batch", "discard", "none", OTLPBatch, OTLPSimple}
 )
+
+// The processors that send spans with the exporters of [Options].To.
+const (
+	OTLPBatch  = "otlp-batch"
+	OTLPSimple = "otlp-simple"
+)
+
+// Sends reports whether a processor sends spans, and so needs [Options].To.
+func Sends(processor string) bool { return processor == OTLPBatch || processor == OTLPSimple }
+
+// A Destination opens the exporters of the processors that begin with otlp. The pipeline shuts them down.
+type Destination struct {
+	// SDK opens the exporter of the SDK's spans, and of all spans with otlp-simple. It must not keep spans.
+	SDK func() (sdktrace.SpanExporter, error)
+	// Pooled opens the exporter of the spans of the pooled arms with otlp-batch.
+	Pooled func() (PooledExporter, error)
+}
+
+// A PooledExporter is a [pooled.Exporter] that keeps spans after Export has returned.
+type PooledExporter interface {
+	pooled.Exporter
+	ForceFlush(context.Context) error
+	Shutdown(context.Context) error
+}
 
 // Options are the settings of a pipeline.
 type Options struct {
@@ -84,6 +116,10 @@ type Options struct {
 	Sampling   string               // one of Samplings; "" is the first
 	Processors string               // one of Processors; "" is the first
 	Attributes []attribute.KeyValue // attributes of every span besides its key, to estimate its size
+	// To opens the exporters of the processors that begin with otlp. It is not used with others.
+	To *Destination
+	// Resource describes the producer of the spans; nil is the service loadgen.
+	Resource *resource.Resource
 }
 
 // A setup holds what the open function of an arm needs to know of Options.
@@ -92,6 +128,8 @@ type setup struct {
 	never      bool
 	processors string
 	spanBytes  int
+	to         *Destination
+	resource   *resource.Resource // nil: service
 }
 
 // Open starts the pipeline of the named arm, with default options.
@@ -103,7 +141,8 @@ func (o Options) Open() (*Pipeline, error) {
 	for _, a := range arms {
 		names = append(names, a.Name)
 	}
-	s := &setup{processors: o.Processors, spanBytes: sizeOf(o.Attributes)}
+	s := &setup{processors: o.Processors, spanBytes: sizeOf(o.Attributes), to: o.To,
+		resource: o.Resource}
 	var errs []error
 	if !slices.Contains(names, o.Arm) {
 		errs = append(errs, unknown("arm", o.Arm, names))
@@ -121,6 +160,10 @@ func (o Options) Open() (*Pipeline, error) {
 		s.processors = processors[0]
 	} else if !slices.Contains(processors, o.Processors) {
 		errs = append(errs, unknown("processor", o.Processors, processors))
+	}
+	if Sends(o.Processors) && o.To == nil {
+		errs = append(errs, fmt.Errorf("spans: the processor %s has nowhere to send spans: want a Destination in "+
+			"Options.To", o.Processors))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -145,6 +188,7 @@ type Pipeline struct {
 	Values bool
 
 	flush, shutdown func(context.Context) error // nil: nothing to do
+	counts          func() pooled.Counts        // of a pooled provider that exports; nil for others
 	setup           *setup
 	spans, bytes    atomic.Uint64
 	begin           atomic.Pointer[func() func()]
@@ -163,6 +207,20 @@ func (p *Pipeline) Sampled(roots uint64) uint64 {
 		return p.setup.sampler.sampled.Load()
 	}
 	return roots
+}
+
+// Check returns an error if the pooled provider's own account of spans does not add up: every sampled span that ended,
+// of so many roots, was exported, failed to be exported, or was dropped. The SDK keeps no such account.
+func (p *Pipeline) Check(roots uint64) error {
+	if p.counts == nil {
+		return nil
+	}
+	c, want := p.counts(), p.Sampled(roots)
+	if sum := c.Exported + c.HandedOver + c.Failed + c.Dropped; c.Ended != want || sum != want {
+		return fmt.Errorf("spans: of %d sampled spans, the provider counted %d ends: %d exported, %d failed and %d "+
+			"dropped", want, c.Ended, c.Exported+c.HandedOver, c.Failed, c.Dropped)
+	}
+	return nil
 }
 
 // Flush exports every span that has ended.
@@ -195,5 +253,5 @@ func (p *Pipeline) exporting() (end func()) {
 }
 
 // Exported returns the number of spans exported or dropped so far, and their encoded size
-// in bytes, which is 0 if they are not encoded.
+// in bytes, which is 0 if they are not encoded, or if an exporter of the caller encodes them.
 func (p *Pipeline) Exported() (spans, bytes uint64) { return p.spans.Load(), p.bytes.Load() }

@@ -17,8 +17,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
-	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/loadgen-go/loadgen/observable"
 	"github.com/loadgen-go/loadgen/observable/lifecycle"
 	"github.com/loadgen-go/loadgen/observable/obsgin"
 	"github.com/loadgen-go/loadgen/scenarios/services/shop"
@@ -43,25 +43,33 @@ func newEngine(way string, telemetry *lifecycle.Lifecycle, routes []shop.Route) 
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true // as net/http does
-	untraced := map[string]bool{}
+	page, err := newPage(telemetry)
+	if err != nil {
+		return nil, err
+	}
+	untraced := map[string]bool{metricsPath: true}
 	for _, r := range routes {
 		if !r.Traced {
 			untraced[pathOf(r)] = true
 		}
 	}
 	traced := func(c *gin.Context) bool { return !untraced[c.FullPath()] }
+	var calls *observable.Map // nil: obsgin does not observe the engine
 	switch {
 	case telemetry == nil:
 	case way == "otelgin":
 		engine.Use(otelgin.Middleware(name, otelgin.WithTracerProvider(telemetry.TracerProvider),
-			otelgin.WithPropagators(telemetry.Propagator), otelgin.WithMeterProvider(noop.NewMeterProvider()),
+			otelgin.WithPropagators(telemetry.Propagator), otelgin.WithMeterProvider(page.meterProvider()),
 			otelgin.WithGinFilter(traced)))
 	default:
-		if _, err := obsgin.Instrument(engine, obsgin.Options{TracerProvider: telemetry.TracerProvider,
-			Propagator: telemetry.Propagator, MeterProvider: noop.NewMeterProvider(), Server: name,
+		if calls, err = obsgin.Instrument(engine, obsgin.Options{TracerProvider: telemetry.TracerProvider,
+			Propagator: telemetry.Propagator, MeterProvider: page.meterProvider(), Server: name,
 			Filter: traced}); err != nil {
 			return nil, err
 		}
+	}
+	if err := page.add(engine, calls); err != nil {
+		return nil, err
 	}
 	for _, r := range routes {
 		engine.Handle(r.Method, pathOf(r), handlerOf(r))

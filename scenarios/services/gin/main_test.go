@@ -21,6 +21,7 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/loadgen-go/loadgen/internal/promtest"
 	"github.com/loadgen-go/loadgen/scenarios"
 	"github.com/loadgen-go/loadgen/scenarios/services/shop"
 )
@@ -197,6 +198,81 @@ func TestEachWayOfMakingSpansExportsTheSame(t *testing.T) {
 	}
 	if diff := cmp.Diff(exported["otelgin"], exported["sdk"]); diff != "" {
 		t.Errorf("otelgin - sdk +\n%s", diff)
+	}
+}
+
+// Prometheus reads of the service what was sent to it, by route and by status.
+func TestMetricsCountTheTraffic(t *testing.T) {
+	collect(t)
+	t.Setenv("METRICS", "prometheus")
+	for way, want := range map[string][]string{
+		"otelgin": {
+			`http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="404",` +
+				`http_route="/items/:id",`,
+			"spans_started_total 18",
+		},
+		"sdk":    counted,
+		"pooled": counted,
+	} {
+		serve(t, front.Main, way, func(url string) {
+			send(t, url)
+			text := fetch(t, url+metricsPath)
+			for _, line := range want {
+				if !strings.Contains(text, "\n"+line) {
+					t.Errorf("%s: no %s in\n%s", way, line, text)
+				}
+			}
+		})
+	}
+}
+
+// counted are lines of the metrics of the traffic with obsgin, of which the last is not whole.
+var counted = []string{
+	`handler_calls_total{key="GET /items",outcome="ok"} 2`,
+	`handler_calls_total{key="unmatched",outcome="ok"} 2`,
+	`handler_in_flight{key="GET /items/:id"} 0`,
+	`handler_duration_seconds_count{key="POST /orders"} 2`,
+	"spans_ended_total 18",
+	"spans_dropped_total 0",
+	`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="400",` +
+		`http_route="/orders",`,
+}
+
+// fetch returns the body of an answer.
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", url, answer.Status, err)
+	}
+	return string(body)
+}
+
+func TestPromtoolAcceptsTheMetrics(t *testing.T) {
+	collect(t)
+	t.Setenv("METRICS", "prometheus")
+	serve(t, front.Main, "pooled", func(url string) {
+		send(t, url)
+		promtest.Lint(t, url+metricsPath)
+	})
+}
+
+func TestAWrongMETRICSIsAnError(t *testing.T) {
+	for _, row := range []struct{ value, spans, want string }{
+		{"statsd", "sdk", `METRICS is "statsd": want none or prometheus`},
+		{"prometheus", "none", "METRICS is prometheus, but SPANS is none, which observes nothing"},
+	} {
+		t.Setenv("METRICS", row.value)
+		t.Setenv("SPANS", row.spans)
+		err := front.Main(t.Context(), []string{"--listen", "127.0.0.1:0"}, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%v: %v", row, err)
+		}
 	}
 }
 

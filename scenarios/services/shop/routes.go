@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -56,13 +57,13 @@ type handler struct {
 }
 
 // newHandler returns the handler of all requests. Without a provider, the steps of requests have no spans.
-func newHandler(provider trace.TracerProvider, l *log.Logger) (*handler, error) {
+func newHandler(provider trace.TracerProvider, late slow, l *log.Logger) (*handler, error) {
 	h := &handler{log: l}
 	var err error
 	if h.store, err = newStore(); err != nil {
 		return nil, err
 	}
-	h.steps, err = h.newSteps(provider)
+	h.steps, err = h.newSteps(provider, late)
 	return h, err
 }
 
@@ -97,7 +98,7 @@ func (h *handler) routes() (list []Route) {
 const profiles = "/debug/pprof/"
 
 // newSteps returns the map of all steps.
-func (h *handler) newSteps(provider trace.TracerProvider) (*observable.Map, error) {
+func (h *handler) newSteps(provider trace.TracerProvider, late slow) (*observable.Map, error) {
 	m, err := observable.New(observable.Options{TracerProvider: provider})
 	if err != nil {
 		return nil, err
@@ -111,11 +112,25 @@ func (h *handler) newSteps(provider trace.TracerProvider) (*observable.Map, erro
 		"find order":   h.findOrder,
 	} {
 		run := func(ctx context.Context) error { return step(ctx.Value(workKey{}).(*work)) }
+		if name == late.step {
+			run = late.delay(run)
+		}
 		if err := m.RegisterContext(name, run); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// delay returns a function that waits before it runs a step. It does not wait for a client that has gone.
+func (s slow) delay(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(s.by):
+		case <-ctx.Done():
+		}
+		return run(ctx)
+	}
 }
 
 // work is what the steps of one request share.

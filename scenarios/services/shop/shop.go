@@ -58,6 +58,7 @@ type options struct {
 	front  *Front
 	listen string // the address, HOST:PORT
 	spans  string // one of the ways of the front
+	slow   slow
 }
 
 // Main runs the service until ctx ends, with the arguments and the environment that the README describes. Then it
@@ -94,6 +95,7 @@ is ready, and ends at an interrupt or TERM.
 Environment:
   PORT    the port to listen on; --listen wins
   SPANS   how spans are made: %s
+  SLOW    a step and how much longer it takes, such as "place order=5ms"
   OTEL_*  where spans are exported, and more, as in every service with
           OpenTelemetry; OTEL_EXPORTER_OTLP_ENDPOINT is http://localhost:4318
           unless set
@@ -124,6 +126,8 @@ func (f *Front) parse(args []string, stdout io.Writer) (*options, error) {
 	} else if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		errs = append(errs, fmt.Errorf("--listen is %q: want HOST:PORT, such as 127.0.0.1:8080", o.listen))
 	}
+	o.slow, err = parseSlow(os.Getenv("SLOW"))
+	errs = append(errs, err)
 	o.spans = cmp.Or(strings.TrimSpace(os.Getenv("SPANS")), f.Ways[0])
 	if !slices.Contains(f.Ways, o.spans) {
 		errs = append(errs, fmt.Errorf("SPANS is %q: want one of %s%s", o.spans, strings.Join(f.Ways, ", "),
@@ -143,6 +147,30 @@ func portOf(text string) (string, error) {
 	return text, nil
 }
 
+// A slow is a step that takes longer, as if it had to wait for a database. The zero value is none.
+type slow struct {
+	step string
+	by   time.Duration
+}
+
+// parseSlow returns the slow step of the variable SLOW.
+func parseSlow(text string) (s slow, err error) {
+	if text == "" {
+		return s, nil
+	}
+	var steps []string
+	for _, r := range routes {
+		steps = append(steps, r.steps...)
+	}
+	step, by, _ := strings.Cut(text, "=")
+	if s.by, err = time.ParseDuration(by); err != nil || s.by <= 0 || s.by > closing || !slices.Contains(steps, step) {
+		return slow{}, fmt.Errorf("SLOW is %q: want a step, which is one of %s, and up to %v, such as %q", text,
+			strings.Join(steps, ", "), closing, "place order=5ms")
+	}
+	s.step = step
+	return s, nil
+}
+
 // serve serves until ctx ends.
 func (o *options) serve(ctx context.Context, l *log.Logger) error {
 	telemetry, err := o.front.startTelemetry(ctx, o.spans, l)
@@ -158,7 +186,14 @@ func (o *options) serve(ctx context.Context, l *log.Logger) error {
 	if err := telemetry.Shutdown(flush); err != nil {
 		l.Print(err) // the requests were served
 	}
+	logAccount(l, telemetry.Counts())
 	return served
+}
+
+// logAccount logs what became of the spans, so that who runs the service can compare it with what a collector got.
+func logAccount(l *log.Logger, c lifecycle.Counts) {
+	l.Printf("spans: %d started, %d ended, %d exported, %d failed, %d dropped", c.Started, c.Ended, c.Exported,
+		c.Failed, c.Dropped+c.Waiting)
 }
 
 // newHandler returns the handler of all requests, with spans if telemetry is not nil.
@@ -167,7 +202,7 @@ func (o *options) newHandler(l *log.Logger, telemetry *lifecycle.Lifecycle) (htt
 	if telemetry != nil {
 		provider = telemetry.TracerProvider
 	}
-	h, err := newHandler(provider, l)
+	h, err := newHandler(provider, o.slow, l)
 	if err != nil {
 		return nil, err
 	}

@@ -114,6 +114,9 @@ func TestEveryWrongSettingIsReported(t *testing.T) {
 		"no address":     {[]string{"--listen", "8080"}, nil, []string{`--listen is "8080": want HOST:PORT`}},
 		"unknown flag":   {[]string{"--lisen=:1"}, nil, []string{"flag provided but not defined: -lisen"}},
 		"argument":       {[]string{"serve"}, nil, []string{`unexpected argument "serve"`}},
+		"unknown step": {nil, map[string]string{"SLOW": "pay=5ms"}, []string{
+			`SLOW is "pay=5ms": want a step, which is one of select items, encode items, find item,`}},
+		"no time": {nil, map[string]string{"SLOW": "find item"}, []string{`and up to 3s, such as "place order=5ms"`}},
 		"several": {[]string{"x"}, map[string]string{"PORT": "-1", "SPANS": "SDK"}, []string{`argument "x"`,
 			`PORT is "-1"`, `SPANS is "SDK": want one of none, sdk, pooled (did you mean sdk?)`}},
 		"variable of OpenTelemetry, sdk": {nil, map[string]string{"SPANS": "sdk", "OTEL_BSP_SCHEDULE_DELAY": "soon"},

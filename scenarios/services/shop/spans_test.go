@@ -158,10 +158,12 @@ func TestBothWaysOfMakingSpansExportTheSame(t *testing.T) {
 		if err := s.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if log := s.log.String(); strings.Count(log, "\n") != 1 {
-			t.Errorf("%s: the log is\n%s", way, log)
-		}
 		exported[way] = c.described()
+		n := len(exported[way])
+		account := fmt.Sprintf("\nshop: spans: %d started, %d ended, %d exported, 0 failed, 0 dropped\n", n, n, n)
+		if log := s.log.String(); strings.Count(log, "\n") != 2 || !strings.HasSuffix(log, account) {
+			t.Errorf("%s: the log is\n%s\nwant the account\n%s", way, log, account)
+		}
 	}
 	if diff := cmp.Diff(exported["sdk"], exported["pooled"]); diff != "" {
 		t.Errorf("sdk - pooled +\n%s", diff)
@@ -275,8 +277,11 @@ func TestALogIsNotFilledWhenSpansCannotBeExported(t *testing.T) {
 			if n := strings.Count(log, "further errors are not logged"); n != 1 {
 				t.Errorf("%d errors are logged\n%s", n, log)
 			}
-			if n := strings.Count(log, "spans were lost"); n != 1 || strings.Count(log, "\n") > 6 {
+			if n := strings.Count(log, "spans were lost"); n != 1 || strings.Count(log, "\n") > 7 {
 				t.Errorf("the end of the log is\n%s", log)
+			}
+			if !strings.Contains(log, " 0 exported, ") {
+				t.Errorf("the account is not that of spans that were all refused:\n%s", log)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package buckets
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
@@ -26,7 +27,9 @@ type Advice struct {
 	Fits       []Fit       `json:"fits"`
 	Notes      []string    `json:"notes"`
 
-	bounds []time.Duration
+	bounds  []time.Duration
+	sample  *Sample
+	schemes []Scheme // those of Schemes
 }
 
 // Data describes a sample.
@@ -79,7 +82,7 @@ const chosenName = "chosen"
 func newAdvice(x *Sample, o *Options, bounds []time.Duration) *Advice {
 	a := &Advice{Schema: schema, Kind: "buckets", Data: dataOf(x, o.Quantiles), Bounds: inSeconds(bounds),
 		Drift: o.Drift, Numbers: []Number{}, Objectives: []Objective{}, Fits: []Fit{}, Notes: []string{},
-		bounds: bounds}
+		bounds: bounds, sample: x}
 	schemes := o.Before
 	if x.counted != nil && !x.counted.Native {
 		a.Notes = append(a.Notes, fmt.Sprintf("where the latencies lie in the buckets of %s is not known: they were "+
@@ -88,7 +91,8 @@ func newAdvice(x *Sample, o *Options, bounds []time.Duration) *Advice {
 			schemes = append([]Scheme{{Name: "now", Bounds: boundsOf(x.counted)}}, schemes...)
 		}
 	}
-	for _, s := range append(schemes, Scheme{Name: chosenName, Bounds: bounds}, native) {
+	a.schemes = slices.Concat(schemes, []Scheme{{Name: chosenName, Bounds: bounds}, native})
+	for _, s := range a.schemes {
 		a.Schemes = append(a.Schemes, measure(x, o, s))
 	}
 	for _, s := range o.SLOs {

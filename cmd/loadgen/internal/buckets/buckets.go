@@ -167,6 +167,9 @@ func boundsFor(x *Sample, o *Options) []time.Duration {
 	return bounds
 }
 
+// longest is the longest duration that a bound may have, in ns. Up to it, numbers with two digits do not overflow.
+const longest = 9e18
+
 // room is how far above the highest quantile bounds may lie.
 const room = 1.3
 
@@ -175,15 +178,20 @@ const room = 1.3
 // nanoseconds, so that their decimals are exact.
 func candidatesOf(x *Sample, o *Options) (candidates []time.Duration, forced []bool) {
 	lowest := float64(x.Quantile(min(0.001, o.Quantiles[0]))) / o.Drift
-	highest := float64(x.Quantile(max(0.9995, o.Quantiles[len(o.Quantiles)-1]))) * o.Drift * room
+	highest := min(float64(x.Quantile(max(0.9995, o.Quantiles[len(o.Quantiles)-1])))*o.Drift*room, longest)
 	thresholds := o.exactly()
 	candidates = slices.Clone(thresholds)
-	for power := time.Duration(1); float64(power) <= highest && power < math.MaxInt64/100; power *= 10 {
-		for digits := time.Duration(10); digits < 100; digits++ {
-			c := digits * power / 10
-			if digits*power%10 == 0 && float64(c) >= lowest && float64(c) <= highest {
-				candidates = append(candidates, c)
-			}
+	add := func(c uint64) {
+		if float64(c) >= lowest && float64(c) <= highest {
+			candidates = append(candidates, time.Duration(c))
+		}
+	}
+	for c := range uint64(9) {
+		add(1 + c)
+	}
+	for power := uint64(1); float64(power) <= highest/10; power *= 10 {
+		for digits := range uint64(90) {
+			add((10 + digits) * power)
 		}
 	}
 	slices.Sort(candidates)

@@ -267,3 +267,19 @@ func TestFewerBoundsThanAskedForAreSaid(t *testing.T) {
 		t.Errorf("%v, want %v; %q", a.bounds, want, a.Notes)
 	}
 }
+
+// Bounds are near the latencies whatever these are, from a nanosecond to centuries.
+func TestBoundsReachAsFarAsDurations(t *testing.T) {
+	for power := time.Duration(1); power < math.MaxInt64/1000; power *= 10 {
+		values := make([]time.Duration, 1000)
+		for i := range values {
+			values[i] = time.Duration(i+1) * power
+		}
+		x := NewSample("", "", values)
+		a := Choose(x, &Options{Quantiles: []float64{.5, .99}, Buckets: 12, Drift: 2})
+		last := a.bounds[len(a.bounds)-1]
+		if worst := math.Abs(worstOf(a.scheme(chosenName).Errors).Error); worst > .02 || last < x.Quantile(.99) {
+			t.Errorf("latencies up to %v: off by %v, with the bounds %v", 1000*power, worst, a.bounds)
+		}
+	}
+}

@@ -18,10 +18,14 @@ import (
 func signed(e float64) string { return format.Signed(e, format.Percent) }
 
 // Text returns the advice for a screen: the errors of the schemes, and the answer. Next is the command that prints the
-// bounds as code.
-func (a *Advice) Text(s *terminal.Screen, d terminal.Detail, next string) string {
-	e := terminal.Ending{Answer: a.answer(), Doubt: strings.Join(a.Notes, "; "), Next: next,
+// bounds as code, and picture one that draws them, or "".
+func (a *Advice) Text(s *terminal.Screen, d terminal.Detail, next, picture string) string {
+	e := terminal.Ending{Answer: a.Answer(), Doubt: strings.Join(a.Notes, "; "), Next: next,
 		Why: "or otel, collector, list"}
+	if picture != "" {
+		e.More = "a picture is in"
+		e.Rest = picture
+	}
 	if d.Quiet {
 		return s.Ending(e)
 	}
@@ -32,7 +36,7 @@ func (a *Advice) Text(s *terminal.Screen, d terminal.Detail, next string) string
 		b.WriteString(s.Wrap(a.Data.About, "  ") + "\n" + s.Table(a.byNumber()) + a.fits(s) + "\n")
 	} else {
 		b.WriteString(s.Table(a.table()) + "\n")
-		e.More = "--all, or --format json|tsv"
+		e.More = strings.TrimSuffix("--all, or --format json|tsv; "+e.More, "; ")
 	}
 	b.WriteString(s.Wrap(a.fitted(), "  "))
 	for _, o := range a.Objectives {
@@ -53,15 +57,32 @@ func (d *Data) title() string {
 
 // table returns the errors of the schemes.
 func (a *Advice) table() *terminal.Table {
-	const top = "error of histogram_quantile"
-	columns := []terminal.Column{{Title: "buckets"}, {Title: "bounds"}}
+	header, rows := a.Compared()
+	var columns []terminal.Column
+	for _, title := range header {
+		columns = append(columns, terminal.Column{Title: title})
+	}
+	for i := range a.Data.Quantiles {
+		columns[2+i].Top = "error of histogram_quantile"
+	}
+	columns[len(columns)-1].Drop = 1
+	t := terminal.NewTable(columns...)
+	for _, row := range rows {
+		t.Row(row...)
+	}
+	return t
+}
+
+// Compared returns a table of the errors of the schemes: its header, and a row for each of them.
+func (a *Advice) Compared() (header []string, rows [][]string) {
+	header = []string{"buckets", "bounds"}
 	for _, q := range a.Data.Quantiles {
-		columns = append(columns, terminal.Column{Top: top, Title: record.PercentileName(q.Q)})
+		header = append(header, record.PercentileName(q.Q))
 	}
 	if a.Drift > 1 {
-		columns = append(columns, terminal.Column{Title: a.drifting()})
+		header = append(header, a.drifting())
 	}
-	t := terminal.NewTable(append(columns, terminal.Column{Title: "beyond the last", Drop: 1})...)
+	header = append(header, "beyond the last")
 	for _, m := range a.Schemes {
 		row := []string{m.Name, format.Count(m.Buckets)}
 		for _, e := range m.Errors {
@@ -74,9 +95,9 @@ func (a *Advice) table() *terminal.Table {
 		if m.Bounds == nil {
 			row[0], beyond = row[0]+", x1.1", format.None
 		}
-		t.Row(append(row, beyond)...)
+		rows = append(rows, append(row, beyond))
 	}
-	return t
+	return header, rows
 }
 
 // byNumber returns the errors with more and with fewer bounds.
@@ -101,8 +122,8 @@ func (a *Advice) drifting() string {
 	return "x" + format.Digits(1/a.Drift, 2) + " to x" + format.Digits(a.Drift, 3)
 }
 
-// answer returns what to use and what it is good for.
-func (a *Advice) answer() string {
+// Answer returns what to use and what it is good for.
+func (a *Advice) Answer() string {
 	chosen, nativeOne := a.scheme(chosenName), a.scheme(native.Name)
 	worst := worstOf(chosen.Errors)
 	text := fmt.Sprintf("Use these %s: %s. At most, %s is off by %s", format.Plural(len(a.bounds), "bound"), a.list(),

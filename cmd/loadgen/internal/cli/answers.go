@@ -207,7 +207,7 @@ func newPlanDocument(s *scenarios.Scenario, look *firstLook) *planDocument {
 	for _, c := range s.Cells() {
 		p := plannedCell{Name: results.CellName(c), Cell: c, Visit: s.Length(c.Level), Warmup: s.Warmup,
 			Percentiles: []string{}}
-		if !s.Closed {
+		if !c.Closed() {
 			n := s.Calls(c.Level)
 			all := n * uint64(s.Rounds*look.sides())
 			p.CallsPerVisit, p.Calls = &n, &all

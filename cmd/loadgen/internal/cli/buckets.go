@@ -183,6 +183,25 @@ func (f *bucketFlags) advise(cmd *cobra.Command, args []string) (*buckets.Advice
 	return buckets.Choose(x, o), nil
 }
 
+// adviseRun returns what loadgen buckets answers about a run unless flags say otherwise.
+func adviseRun(run *results.Run, path string) (*buckets.Advice, error) {
+	var defaults bucketFlags
+	defaults.add(&cobra.Command{})
+	o, err := defaults.options()
+	if err = errors.Join(err, o.Check()); err != nil {
+		return nil, err
+	}
+	data, err := quantiles.OfRun(run, path)
+	if err != nil {
+		return nil, err
+	}
+	x := buckets.NewSample(data.Name, data.About, data.Make())
+	if err := x.Check(o.Quantiles); err != nil {
+		return nil, err
+	}
+	return buckets.Choose(x, o), nil
+}
+
 // options returns the options that the flags describe.
 func (f *bucketFlags) options() (*buckets.Options, error) {
 	o := &buckets.Options{Buckets: f.buckets, Drift: f.drift}
@@ -293,8 +312,11 @@ func (f *bucketFlags) print(cmd *cobra.Command, args []string, a *buckets.Advice
 		_, err := io.WriteString(w, format.TSV(a.Rows()))
 		return err
 	}
-	screen := screenOf(cmd, w)
-	return screen.Print(w, a.Text(screen, f.detail.of(cmd), again(cmd, args)+" --as go"))
+	screen, line, picture := screenOf(cmd, w), again(cmd, args), ""
+	if len(args) > 0 && isRun(args[0]) && line == cmd.CommandPath()+" "+format.Argument(args[0]) { // as report does
+		picture = cmd.Root().Name() + " report " + runPath(args[0])
+	}
+	return screen.Print(w, a.Text(screen, f.detail.of(cmd), line+" --as go", picture))
 }
 
 // again returns the command line, without the flags that change the look of the answer.

@@ -247,6 +247,40 @@ func TestBucketsReadWhatQuantilesReads(t *testing.T) {
 	}
 }
 
+// The page of a run draws what the command answers, which says so unless flags ask for something else.
+func TestTheReportDrawsTheBucketsOfARun(t *testing.T) {
+	dir := keptRun(t, false)
+	code, stdout, stderr := quickly(t, "buckets", dir, "--as", "list")
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	var bounds []string
+	for text := range strings.SplitSeq(strings.TrimSpace(stdout), ",") {
+		d, err := time.ParseDuration(text + "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bounds = append(bounds, d.String())
+	}
+	_, page, _ := quickly(t, "report", dir, "-o", "-")
+	if want := "Use these 12 bounds: " + strings.Join(bounds, ", ") + "."; !strings.Contains(page, want) {
+		t.Errorf("the page has no %q", want)
+	}
+	for _, row := range []struct {
+		args []string
+		want bool
+	}{{nil, true}, {[]string{"--all"}, true}, {[]string{"--buckets", "8"}, false}} {
+		_, stdout, _ := quickly(t, append([]string{"buckets", dir}, row.args...)...)
+		if got := strings.Contains(stdout, "loadgen report "+dir); got != row.want {
+			t.Errorf("%v: the report is named: %v\n%s", row.args, got, stdout)
+		}
+	}
+	if _, page, _ := quickly(t, "report", keptRun(t, true), "-o", "-"); !strings.Contains(page,
+		"run: no call of it was measured") {
+		t.Error("the page of a run without latencies does not say why there are no bounds")
+	}
+}
+
 // The page shows what the command prints.
 func TestThePageOfBucketsShowsTheAnswers(t *testing.T) {
 	page := readPage(t, "cmd/loadgen/BUCKETS.md")

@@ -230,7 +230,8 @@ func (o *capacityOptions) probed(s *scenarios.Scenario) error {
 		return errors.New("there is no objective to search by: want --slo 'p99<500us, errors<0.1%', or a field slo " +
 			"of the scenario")
 	}
-	s.QPS, s.Loads, s.Closed, s.Think = []schedule.Rate{schedule.Rate(o.from)}, nil, false, 0
+	s.QPS, s.Loads, s.Think = []schedule.Rate{schedule.Rate(o.from)}, nil, 0
+	s.Closed, s.AlsoClosed = false, false
 	s.Compare, s.Rounds, s.Abort, s.Window = nil, 1, false, 0
 	probes := capacity.Options{Probe: o.probe, Calls: capacity.Calls(s.SLOs)}
 	s.Duration = probes.Lasting(schedule.Rate(o.from).Float())

@@ -96,7 +96,7 @@ func (c *capacitySearch) throughput(ctx context.Context, t capacity.Throughput) 
 		return 0, errors.New("it is no arm of the scenario")
 	}
 	s := *c.Scenario
-	s.Closed, s.QPS, s.SLOs, s.Window = true, nil, nil, 0
+	s.Closed, s.AlsoClosed, s.QPS, s.SLOs, s.Window = true, false, nil, nil, 0
 	s.Workers, s.Duration = t.Workers, c.Search.Options().Probe
 	cell.Level = scenarios.Level{}
 	v, err := c.program.Visit(ctx, &visit.Request{Scenario: &s, Cell: cell, Seed: rounds.Seed(&s, t.Round),

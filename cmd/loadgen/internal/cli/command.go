@@ -280,7 +280,7 @@ Each command has a --help of its own.`,
 	addGroup(root, "read", newShow(), newReport())
 	addGroup(root, "compare", newCompare(), newHistory())
 	addGroup(root, "help", newCompletion(root.Name()))
-	root.AddCommand(measuring(newProbe(own)), measuring(newVisit(own)), newSample())
+	root.AddCommand(measuring(newProbe(own)), measuring(newVisit(own)), newSample(), newReceive())
 	setHelp(root)
 	return root
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/loadgen-go/loadgen/bench"
 	"github.com/loadgen-go/loadgen/bench/benchtest"
@@ -84,6 +85,32 @@ func TestTheSamplesOfRunsLookLikeRuns(t *testing.T) {
 				t.Errorf("%d lines, want at most %d", len(lines), row.most)
 			}
 		})
+	}
+}
+
+// The sample of OpenTelemetry's benchmark was measured once. A run has the same rows and columns.
+func TestTheSampleOfTheSpecificationHasTheRowsOfARun(t *testing.T) {
+	s, err := scenarios.Load("otel-spec", scenarios.Setting{Key: "seed", Value: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, stderr := quickly(t, "show", writtenRun(t, s, func(v *results.Visit) {
+		varied(s)(v)
+		v.Sending = &results.Sending{Elapsed: time.Second, Processors: 2, PeakCPU: 0.5}
+		if v.Cell.Closed() {
+			v.Record.Loop = record.ClosedLoop
+		}
+	}))
+	// words returns the words of a text that are no numbers.
+	words := func(text string) []string {
+		return slices.DeleteFunc(strings.Fields(text), func(word string) bool {
+			return strings.ContainsAny(word[:1], "0123456789[") || strings.HasSuffix(word, "]")
+		})
+	}
+	got := words(readPage(t, scenariosPage).block(t, "sample: otel-spec", "text"))
+	paragraphs := strings.Split(shown, "\n\n")
+	if want := words(strings.Join(paragraphs[1:min(3, len(paragraphs))], "\n\n")); !slices.Equal(got, want) {
+		t.Errorf("the sample has the words\n%q, a run\n%q\n%s", got, want, stderr)
 	}
 }
 

@@ -87,6 +87,7 @@ func newPlan(own targets) *cobra.Command {
 		},
 	}
 	addSettings(cmd)
+	addFull(cmd)
 	comparesRevisions(cmd)
 	addService(cmd)
 	addArms(cmd)
@@ -105,8 +106,12 @@ func plan(s *scenarios.Scenario, look *firstLook, screen *terminal.Screen) (stri
 	t := terminal.NewTable(terminal.Column{Title: "arm and rate"}, terminal.Column{Title: "calls a visit"},
 		terminal.Column{Title: "calls in all"}, terminal.Column{Title: "percentiles"})
 	for _, c := range s.Cells() {
-		if s.Closed {
-			t.Row(s.NameOf(c), "as they end")
+		if c.Closed() {
+			name := s.NameOf(c)
+			if s.AlsoClosed {
+				name += " at " + report.Load(c.Level)
+			}
+			t.Row(name, "as they end")
 			continue
 		}
 		n := s.Calls(c.Level)
@@ -137,6 +142,9 @@ func planned(s *scenarios.Scenario, look *firstLook) (lines [][2]string) {
 		crew = "as many as the calls that the connections carry at once"
 	default:
 		crew += " (one fewer than there are processors)"
+		if s.HasClosed() && slices.Contains(s.Arms(scenarios.Target), scenarios.SpanTarget) {
+			crew += fmt.Sprintf("; %d in the closed loop", runtime.GOMAXPROCS(0))
+		}
 	}
 	seed := fmt.Sprint(s.Seed)
 	if s.Seed == 0 {
@@ -162,6 +170,10 @@ func planned(s *scenarios.Scenario, look *firstLook) (lines [][2]string) {
 		add("revisions", "the working tree and "+look.against+": every visit is made with both")
 	}
 	add("objectives", format.List(s.SLOs))
+	if full := s.FullForm(); full != nil && !s.IsFull() {
+		add("full form", fmt.Sprintf("--full makes %s%s in %s: about %s", format.Plural(full.Visits(), "visit"),
+			each(full), format.Plural(full.Rounds, "round"), format.About(full.Wall())))
+	}
 	add("seed", seed)
 	return lines
 }
@@ -253,6 +265,9 @@ func workChecks(s *scenarios.Scenario) (all []report.Check) {
 	}
 	have := min(workers(s), runtime.GOMAXPROCS(0)) // each busy worker needs a processor
 	for _, l := range s.Levels() {
+		if l.Closed() {
+			continue
+		}
 		peak := s.LoadOf(l).RateCurve.Peak()
 		need := peak * s.Handlers.Spin.Seconds()
 		c := report.Check{Name: "work at " + report.Load(l), Unit: "workers", Have: float64(have), Need: need,

@@ -147,7 +147,9 @@ func writerOf(cmd *cobra.Command, as string, units []string) (runWriter, error) 
 		if err != nil {
 			return err
 		}
-		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: runPath(dir)}, noise)
+		advice, err := adviseRun(run, dir)
+		return page.Write(w, run, contests, report.Place{Program: cmd.Root().Name(), Run: runPath(dir)},
+			page.Extras{Noise: noise, Buckets: advice, NoBuckets: err})
 	}, nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/otlpsink"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/rounds"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
@@ -121,6 +122,7 @@ REF is inconclusive (not shown); 130 interrupted.`,
 		},
 	}
 	addSettings(cmd)
+	addFull(cmd)
 	addService(cmd)
 	addArms(cmd)
 	own.complete(cmd)
@@ -441,6 +443,20 @@ func newVisit(own targets) *cobra.Command {
 	return newChild("visit", func(ctx context.Context, a *rounds.Asker) error {
 		return rounds.AnswerVisit(ctx, a, own.requested)
 	})
+}
+
+// newReceive returns the hidden command whose process receives the spans that a visit exports. It is a process of its
+// own, so that its work does not count as the work of the visit.
+func newReceive() *cobra.Command {
+	return &cobra.Command{
+		Use:    otlpsink.Command,
+		Short:  "Receive, count and drop what a visit exports with OpenTelemetry, until standard input ends",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return unusable(otlpsink.Serve(cmd.InOrStdin(), cmd.OutOrStdout()))
+		},
+	}
 }
 
 // newChild returns a hidden command that runs in its own process, and answers one request.

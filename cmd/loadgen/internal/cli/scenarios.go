@@ -137,6 +137,13 @@ func addSettings(cmd *cobra.Command, leftOut ...string) {
 	}
 }
 
+// addFull adds the flag that runs the full form of a scenario.
+func addFull(cmd *cobra.Command) {
+	cmd.Flags().Bool(scenarios.FullKey, false, "Run the full form of a scenario that has one, such as otel-spec: "+
+		"more or longer visits, for a result to publish.")
+	group(cmd, groupLoad, scenarios.FullKey)
+}
+
 // settingUsage returns the help text of the flag of a field.
 func settingUsage(f *scenarios.Field) string {
 	about := strings.TrimPrefix(f.About, "Arms: ") // which the title of the group says
@@ -196,12 +203,12 @@ func (s *setting) Set(text string) error {
 // settingsOf returns the settings that the flags of cmd give. It ignores a flag that has the name of a scenario field
 // but was not added by addSettings.
 func settingsOf(cmd *cobra.Command) (settings []scenarios.Setting) {
-	for _, key := range settingFlags() {
+	for _, key := range append(settingFlags(), scenarios.FullKey) {
 		f := cmd.Flags().Lookup(key)
 		if f == nil || !f.Changed {
 			continue
 		}
-		if _, ok := f.Value.(*setting); ok {
+		if _, ok := f.Value.(*setting); ok || key == scenarios.FullKey {
 			settings = append(settings, scenarios.Setting{Key: key, Value: f.Value.String(), Where: "--" + key})
 		}
 	}

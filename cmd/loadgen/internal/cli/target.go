@@ -67,7 +67,7 @@ func (all targets) names() []string {
 	return names
 }
 
-// own returns the program's own target with this name, or nil for the map and for a service.
+// own returns the program's own target with this name, or nil for those that every program has and for a service.
 func (all targets) own(name string) (*visit.Own, error) {
 	if name == scenarios.MapTarget || scenarios.IsService(name) {
 		return nil, nil
@@ -77,8 +77,12 @@ func (all targets) own(name string) (*visit.Own, error) {
 			return &visit.Own{Keys: t.Keys, Open: t.Open}, nil
 		}
 	}
+	if scenarios.BuiltIn(name) {
+		return nil, nil
+	}
+	known := slices.Insert(all.names(), 1, scenarios.SpanTarget)
 	return nil, fmt.Errorf("target %q is unknown%s: want one of %s, or a program that has it", name,
-		spelling.Meant(name, all.names()), strings.Join(all.names(), ", "))
+		spelling.Meant(name, known), strings.Join(known, ", "))
 }
 
 // requested checks a request and returns the program's own target that it names, or nil for the map.

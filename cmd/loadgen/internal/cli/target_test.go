@@ -180,7 +180,7 @@ func TestWhatIsWrongWithAProgramsOwnTargetsIsSaid(t *testing.T) {
 		args, want string
 	}{
 		{"run --target nobody",
-			`target "nobody" is unknown: want one of map, look-up, spanned, changing, panics, hangs, closed`},
+			`target "nobody" is unknown: want one of map, span, look-up, spanned, changing, panics, hangs, closed`},
 		{"run --target closed --qps 100 --duration 100ms --rounds 1", "no such table"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

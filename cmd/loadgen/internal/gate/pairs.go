@@ -135,7 +135,9 @@ func (s *sides) line(p *pair) error {
 	if err := s.pairUp(p); err != nil {
 		return fmt.Errorf("%s in %s: %w", p.name, p.unit, err)
 	}
-	if p.unit != "offered-qps" || slices.Contains(p.config, Pair{"loop", record.ClosedLoop}) {
+	closed := slices.Contains(p.config, Pair{"loop", record.ClosedLoop}) ||
+		strings.Contains(p.name, "/loop="+record.ClosedLoop) // of a run that has both loops
+	if p.unit != "offered-qps" || closed {
 		return nil // in a closed loop the load follows the target
 	}
 	return p.sameLoad()

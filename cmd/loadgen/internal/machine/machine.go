@@ -29,14 +29,23 @@ type ticks struct{ total, busy, stolen time.Duration }
 func Read() (Usage, error) {
 	var u Usage
 	var err error
-	if u.cpu, err = processCPU(); err != nil {
-		return u, fmt.Errorf("reading the CPU time of this process: %w", err)
+	if u.cpu, err = CPU(); err != nil {
+		return u, err
 	}
 	runtime.ReadMemStats(&u.mem)
 	u.peakRSS = peakRSS()
 	u.ticks, u.spends = readTicks()
 	u.quota = readQuota(system().root)
 	return u, nil
+}
+
+// CPU returns the CPU time of all threads of this process so far. Unlike Read, it stops nothing.
+func CPU() (time.Duration, error) {
+	d, err := processCPU()
+	if err != nil {
+		return 0, fmt.Errorf("reading the CPU time of this process: %w", err)
+	}
+	return d, nil
 }
 
 // Since returns what this process used between before and u. The peak of memory is the peak since the process

@@ -25,6 +25,13 @@ import (
 const asVariable = "OTLPSINK_TEST_AS_SERVICE"
 
 func TestMain(m *testing.M) {
+	if servesSink() {
+		if err := otlpsink.Serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(asVariable) != "" {
 		if err := serveTraced(); err != nil {
 			fmt.Println(err)

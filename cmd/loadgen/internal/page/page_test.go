@@ -16,8 +16,10 @@ import (
 
 	"github.com/loadgen-go/loadgen/bench/httptarget"
 	"github.com/loadgen-go/loadgen/bench/record"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/buckets"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/golden"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/page"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/quantiles"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/quantile"
 	"github.com/loadgen-go/loadgen/results"
@@ -126,6 +128,24 @@ func madeVisit(s *scenarios.Scenario, c scenarios.Cell, round, order int,
 	return v
 }
 
+// adviseOn returns the bounds of buckets for a run.
+func adviseOn(run *results.Run) (*buckets.Advice, error) {
+	before, err := buckets.ParseBounds("default")
+	if err != nil {
+		return nil, err
+	}
+	data, err := quantiles.OfRun(run, "results/made-up")
+	if err != nil {
+		return nil, err
+	}
+	o := &buckets.Options{Quantiles: []float64{.5, .95, .99}, Buckets: 12, Drift: 2, Before: before}
+	x := buckets.NewSample(data.Name, data.About, data.Make())
+	if err := x.Check(o.Quantiles); err != nil {
+		return nil, err
+	}
+	return buckets.Choose(x, o), nil
+}
+
 // draw returns the page of a run.
 func draw(t testing.TB, run *results.Run) string {
 	t.Helper()
@@ -134,7 +154,10 @@ func draw(t testing.TB, run *results.Run) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := page.Write(&b, run, contests, report.Place{Program: "loadgen", Run: "results/made-up"}, ""); err != nil {
+	var extras page.Extras
+	extras.Buckets, extras.NoBuckets = adviseOn(run)
+	place := report.Place{Program: "loadgen", Run: "results/made-up"}
+	if err := page.Write(&b, run, contests, place, extras); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -435,5 +458,37 @@ func TestTheScenarioOfThePageRunsAgain(t *testing.T) {
 	if again.Seed != 7 || again.Visits() != run.Scenario.Visits() || again.Name != "made-up" ||
 		again.Duration != run.Scenario.Duration {
 		t.Errorf("it is another: %+v", again)
+	}
+}
+
+// The chart of buckets has a curve for the bounds before and one for the chosen bounds, with a dot for each bound
+// among the latencies, and the table has their errors. If there are too few calls, the page says so.
+func TestThePageShowsHowBucketsSitOnTheLatencies(t *testing.T) {
+	run := made(t, question)
+	advice, err := adviseOn(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(draw(t, run), `<details id="buckets">`)
+	text, _, _ = strings.Cut(text, "</details>")
+	_, curves := advice.Curves(nil)
+	for i, c := range curves {
+		colour, want := []string{"c2", "c4"}[i], []int{0, 6}[i]
+		if n := strings.Count(text, `<path class="dot small `+colour+`"`); n != want {
+			t.Errorf("%s: %d dots, want %d of the bounds %v", c.Name, n, want, c.Bounds)
+		}
+	}
+	if len(curves) != 2 {
+		t.Errorf("the curves are %v", curves)
+	}
+	for _, want := range []string{"Use these 12 bounds: ", `<td>&#43;14,662%</td>`, "12 visits of spans=none",
+		"loadgen buckets results/made-up --as go", "exact</th><td>-</td><td>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	few := made(t, strings.Replace(question, "[1000, 10k]", "8", 1))
+	if text := draw(t, few); !strings.Contains(text, "No bounds were chosen: p95 needs 72 values, made-up has 24") {
+		t.Errorf("it does not say why there are no bounds")
 	}
 }

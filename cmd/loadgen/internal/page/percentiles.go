@@ -105,7 +105,7 @@ func (c *percentileChart) draw(level []*cell, name string, height int) *plot {
 	}
 	p.Paths = append(p.Paths, lines...)
 	p.ends(ends)
-	p.axes(c.percentiles(), c.y.ticks(roundTime, 7), "percentile")
+	p.axes(percentileTicks(c.x), c.y.ticks(roundTime, 7), "percentile")
 	return p
 }
 
@@ -115,14 +115,14 @@ func roundTime(ns float64) string {
 	return plain(ns/u.NS) + " " + u.Name
 }
 
-// percentiles returns the ticks of the axis of percentiles.
-func (c *percentileChart) percentiles() (list []tick) {
+// percentileTicks returns the ticks of an axis of percentiles.
+func percentileTicks(x *scale) (list []tick) {
 	for _, t := range []struct {
 		x    float64
 		name string
 	}{{xOf(0.5), "p50"}, {1, "p90"}, {2, "p99"}, {3, "p99.9"}, {4, "p99.99"}, {5, "p99.999"}, {6, "p99.9999"}} {
-		if t.x <= c.x.hi+rounding && (t.x > 1 || c.x.hi < 4.5) {
-			list = append(list, tick{c.x.at(t.x), t.name})
+		if t.x <= x.hi+rounding && (t.x > 1 || x.hi < 4.5) {
+			list = append(list, tick{x.at(t.x), t.name})
 		}
 	}
 	return list

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/buckets"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/report"
 	"github.com/loadgen-go/loadgen/results"
@@ -23,6 +24,7 @@ type reportPage struct {
 	Believe                []chip   // about the whole run
 	Next                   []step
 	Estimators             *estimatorView
+	Buckets                *bucketView
 	Numbers                table
 	Contests               []contestTable
 	Doubts                 []report.Doubt
@@ -55,15 +57,23 @@ type level struct {
 	base, head     look      // of its sides
 }
 
-// Write writes the page of a run and its comparisons. Noise is a sentence about the noise floor of the machine, or "".
-func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, place report.Place, noise string) error {
+// Extras are what the page of a run shows besides the run.
+type Extras struct {
+	Noise     string          // a sentence about the noise floor of the machine, or ""
+	Buckets   *buckets.Advice // the answer of loadgen buckets about the run; nil if there is none
+	NoBuckets error           // why there is none
+}
+
+// Write writes the page of a run and its comparisons.
+func Write(w io.Writer, run *results.Run, contests []*comparison.Contest, place report.Place, extras Extras) error {
 	p, err := compose(run, contests, place)
 	if err != nil {
 		return err
 	}
-	if noise != "" {
-		p.Facts = append(p.Facts, [2]string{"noise", noise})
+	if extras.Noise != "" {
+		p.Facts = append(p.Facts, [2]string{"noise", extras.Noise})
 	}
+	p.Buckets = newBucketView(&extras, place)
 	return write(w, "report.html", p)
 }
 

@@ -87,6 +87,14 @@ func (r *Reader) run(path string) (Data, error) {
 	if err != nil {
 		return Data{}, err
 	}
+	return r.of(run, path)
+}
+
+// OfRun returns the latencies of the first arm of a run, as a Reader reads them from its path.
+func OfRun(run *results.Run, path string) (Data, error) { return (&Reader{}).of(run, path) }
+
+// of returns the latencies of selected visits of a run, merged.
+func (r *Reader) of(run *results.Run, path string) (Data, error) {
 	visits, what, err := selectVisits(run, r.Visit)
 	if err != nil {
 		return Data{}, fmt.Errorf("%s: %w", path, err)

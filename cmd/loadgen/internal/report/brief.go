@@ -24,7 +24,10 @@ func Brief(run *results.Run, contests []*comparison.Contest, place Place, screen
 	details bool) string {
 	var b strings.Builder
 	b.WriteString(headline(run, screen) + "\n\n")
-	if measured(run) > 0 {
+	switch {
+	case sends(run):
+		b.WriteString(sendingTable(run, views(run), screen) + "\n")
+	case measured(run) > 0:
 		b.WriteString(newGrid(run, screen.Width).text(screen) + "\n")
 	}
 	if matches := matchesOf(contests); len(matches) > 0 &&
@@ -49,6 +52,8 @@ func headline(run *results.Run, screen *terminal.Screen) string {
 	switch levels := s.Levels(); {
 	case s.Closed:
 		parts = append(parts, "CLOSED LOOP")
+	case s.AlsoClosed:
+		parts = append(parts, "CLOSED LOOP", format.Plural(len(levels)-1, "rate"))
 	case len(levels) == 1:
 		parts = append(parts, load(levels[0]))
 	default:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"golang.org/x/perf/benchmath"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/loadgen-go/loadgen/bench/record"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/gate"
@@ -96,12 +97,14 @@ type calls struct {
 }
 
 // A figure is the median over rounds of one of results.Units, with its 95% interval if there are rounds enough for
-// one.
+// one, and the mean with the standard deviation of the rounds, which is nil for one round.
 type figure struct {
 	Unit   string   `json:"unit"`
 	Median *float64 `json:"median"`
 	Low    *float64 `json:"low"`
 	High   *float64 `json:"high"`
+	Mean   *float64 `json:"mean"`
+	StdDev *float64 `json:"std_dev"`
 	Rounds int      `json:"rounds"`
 }
 
@@ -278,7 +281,9 @@ func (v *view) figures() []figure {
 	all := []figure{}
 	for _, u := range results.Units() {
 		if n := len(values[u.Name]); n > 0 && n == len(v.visits) {
-			f := figure{Unit: u.Name, Median: medianOf(values[u.Name]), Rounds: n}
+			mean, deviation := stat.MeanStdDev(values[u.Name], nil)
+			f := figure{Unit: u.Name, Median: medianOf(values[u.Name]), Mean: finite(mean), StdDev: finite(deviation),
+				Rounds: n}
 			s := benchmath.AssumeNothing.Summary(benchmath.NewSample(values[u.Name], &benchmath.DefaultThresholds),
 				0.95)
 			if !math.IsInf(s.Lo, 0) && !math.IsInf(s.Hi, 0) {

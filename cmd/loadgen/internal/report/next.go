@@ -56,7 +56,7 @@ func nextOf(run *results.Run, contests []*comparison.Contest, place Place) (step
 		return steps
 	}
 	for _, l := range s.Levels() {
-		if l.Load != "" || s.Closed {
+		if l.Load != "" || l.Closed() {
 			continue
 		}
 		for _, q := range []float64{0.99, 0.999} {
@@ -82,7 +82,7 @@ func nextOf(run *results.Run, contests []*comparison.Contest, place Place) (step
 		}
 		objectives = strings.Join(all, ", ")
 	}
-	if !s.Closed && !slices.ContainsFunc(s.Levels(), func(l scenarios.Level) bool { return l.Load != "" }) {
+	if !s.HasClosed() && !slices.ContainsFunc(s.Levels(), func(l scenarios.Level) bool { return l.Load != "" }) {
 		steps = append(steps, Step{"how much it can carry",
 			[]string{place.Program, "capacity", what, "--slo", objectives}})
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/loadgen-go/loadgen/bench/record"
-	"github.com/loadgen-go/loadgen/bench/schedule"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/terminal"
 	"github.com/loadgen-go/loadgen/results"
@@ -26,7 +25,7 @@ func loadTables(run *results.Run, cells []*view, screen *terminal.Screen) string
 			}
 		}
 		from := "the due instant"
-		if run.Scenario.Closed {
+		if l.Closed() {
 			from = "the end of a worker's think time"
 		}
 		if run.Scenario.FailedApart {
@@ -74,14 +73,21 @@ func table(screen *terminal.Screen, left int, header []string, rows [][]string) 
 
 // describe returns the load of a level in words.
 func describe(s *scenarios.Scenario, l scenarios.Level) string {
-	if s.Closed {
-		workers := "one worker fewer than processors"
-		if s.Workers > 0 {
-			workers = format.Plural(s.Workers, "worker")
-		}
-		return fmt.Sprintf("CLOSED LOOP of %s, which think for %v", workers, s.Think)
+	if l.Closed() {
+		return fmt.Sprintf("CLOSED LOOP of %s, which think for %v", closedCrew(s), s.Think)
 	}
 	return "Load of " + load(l)
+}
+
+// closedCrew returns the workers of a closed loop in words.
+func closedCrew(s *scenarios.Scenario) string {
+	switch {
+	case s.Workers > 0:
+		return format.Plural(s.Workers, "worker")
+	case slices.Contains(s.Arms(scenarios.Target), scenarios.SpanTarget):
+		return "one worker for each processor"
+	}
+	return "one worker fewer than processors"
 }
 
 // load returns the load of a level, such as 50,000/s or the text of its profile.
@@ -89,7 +95,7 @@ func load(l scenarios.Level) string {
 	switch {
 	case l.Load != "":
 		return l.Load
-	case l.QPS == schedule.Rate{}:
+	case l.Closed():
 		return "a closed loop"
 	}
 	return rate(l.QPS)

@@ -28,6 +28,9 @@ func Text(run *results.Run, contests []*comparison.Contest, place Place, screen 
 	}
 	b.WriteByte('\n')
 	cells := views(run)
+	if sends(run) {
+		b.WriteString(sendingTable(run, cells, screen) + "\n")
+	}
 	if measured > 0 {
 		b.WriteString(loadTables(run, cells, screen))
 		if len(s.Arms(scenarios.Quantile)) > 0 {
@@ -75,6 +78,9 @@ func Arrivals(s *scenarios.Scenario) string {
 	}
 	var kinds []string
 	for _, l := range s.Levels() {
+		if l.Closed() {
+			continue
+		}
 		kind := "replayed"
 		if load := s.LoadOf(l); load.Replay.Path == "" {
 			kind = load.Process.String()
@@ -82,6 +88,9 @@ func Arrivals(s *scenarios.Scenario) string {
 		if !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)
 		}
+	}
+	if s.AlsoClosed {
+		return format.And(kinds) + " arrivals, open loop; and a CLOSED LOOP"
 	}
 	return format.And(kinds) + " arrivals, open loop"
 }

@@ -88,7 +88,7 @@ func do(request *http.Request) (*http.Response, error) {
 	response, err := client.Do(request)
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		err = wrapped.Err
+		err = fmt.Errorf("%w: want the URL of a server that answers", wrapped.Err)
 	}
 	return response, err
 }
@@ -121,8 +121,12 @@ func (s *Source) Query(ctx context.Context, server string, since time.Duration) 
 		h.From = server
 		return h, nil
 	}
-	return nil, fmt.Errorf("%s: no histogram %s%s: want the name of one, without _bucket", server, s.Metric,
-		s.selector())
+	within := ""
+	if since > 0 {
+		within = fmt.Sprintf(" scraped twice in the last %v", since)
+	}
+	return nil, fmt.Errorf("%s: no histogram %s%s%s: want the name of one, without _bucket", server, s.Metric,
+		s.selector(), within)
 }
 
 // ask sends a query to the HTTP API of a server, whose client library would add a JSON library to this module.
@@ -186,6 +190,9 @@ func (s *Source) answer(vector model.Vector) (*Histogram, error) {
 			h.Buckets = append(h.Buckets, Bucket{low * float64(s.Unit), high * float64(s.Unit), float64(b.Count)})
 		}
 		return h, h.check()
+	}
+	if _, ok := vector[0].Metric["le"]; !ok {
+		return nil, errors.New("it has no buckets: want the name of a histogram, without _bucket")
 	}
 	var bounds []bound
 	for _, sample := range vector {

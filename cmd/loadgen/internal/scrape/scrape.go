@@ -71,6 +71,9 @@ func NewSource(metric string, labels map[string]string, unit time.Duration) (*So
 // sum returns the sum of the histograms of the metric in families.
 func (s *Source) sum(families map[string]*dto.MetricFamily) (*Histogram, error) {
 	family := families[s.Metric]
+	if len(families) == 0 {
+		return nil, errors.New("there are no metrics: want the text format of Prometheus")
+	}
 	if family == nil {
 		return nil, fmt.Errorf("no metric %s%s: want one of %s", s.Metric,
 			spelling.Meant(s.Metric, histograms(families)), format.List(format.Few(histograms(families), 8)))

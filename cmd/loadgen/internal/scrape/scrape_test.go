@@ -90,6 +90,7 @@ func TestWhatIsWrongWithAScrapeIsSaid(t *testing.T) {
 		name, metric, text, want string
 		labels                   map[string]string
 	}{
+		{"nothing", "rpc_seconds", "# a comment\n", "there are no metrics: want the text format of Prometheus", nil},
 		{"another name", "rcp_seconds", exposed,
 			"no metric rcp_seconds (did you mean rpc_seconds?): want one of empty_seconds, rpc_seconds", nil},
 		{"a counter", "calls_total_seconds", strings.ReplaceAll(exposed, "calls_total", "calls_total_seconds"),
@@ -162,6 +163,7 @@ func TestAServerIsAskedForClassicAndNativeHistograms(t *testing.T) {
 		"sum(native_seconds)": `[{"metric":{},"histogram":[1,{"count":"3","sum":"1","buckets":` +
 			`[[3,"-1e-128","1e-128","1"],[0,"0.5","1","2"]]}]}]`,
 		"sum by (le) (broken_seconds_bucket)": "parse error",
+		"sum(summary_seconds)":                `[{"metric":{},"value":[1,"7"]}]`,
 	})
 	for _, c := range []struct {
 		name, metric string
@@ -175,6 +177,9 @@ func TestAServerIsAskedForClassicAndNativeHistograms(t *testing.T) {
 		{"since", "rpc_seconds", nil, time.Minute, []Bucket{{0, 5e8, 5.5}, {5e8, math.Inf(1), 0}}, ""},
 		{"native", "native_seconds", nil, 0, []Bucket{{0, 1e-119, 1}, {5e8, 1e9, 2}}, ""},
 		{"none", "other_seconds", nil, 0, nil, "no histogram other_seconds: want the name of one"},
+		{"none of late", "other_seconds", nil, time.Second, nil,
+			"no histogram other_seconds scraped twice in the last 1s"},
+		{"a summary", "summary_seconds", nil, 0, nil, "it has no buckets: want the name of a histogram"},
 		{"an error", "broken_seconds", nil, 0, nil, "it answered 400 Bad Request: parse error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -194,7 +199,7 @@ func TestAServerIsAskedForClassicAndNativeHistograms(t *testing.T) {
 		})
 	}
 	for place, want := range map[string]string{"localhost:9090": "is no URL: want one such as http://",
-		"http://127.0.0.1:1": "connection refused"} {
+		"http://127.0.0.1:1": "connection refused: want the URL of a server that answers"} {
 		if _, err := source(t, "rpc_seconds", nil).Query(t.Context(), place, 0); err == nil ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", place, err)

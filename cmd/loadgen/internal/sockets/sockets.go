@@ -82,7 +82,7 @@ func Ports(s *scenarios.Scenario, at Service, limits Limits) *Need {
 	if !s.CallsService() || limits.Ports == 0 || held == 0 {
 		return nil
 	}
-	if called := s.Called(); called.Socket() || s.Closed && called.Reuse() > 0 {
+	if called := s.Called(); called.Socket() || s.HasClosed() && called.Reuse() > 0 {
 		return nil
 	}
 	open := most(s)

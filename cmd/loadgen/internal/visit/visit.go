@@ -50,15 +50,20 @@ const maxKept = 1 << 20
 
 // Do runs the visit. If ctx ends, Do returns what was measured until then, marked as interrupted.
 func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
-	pipeline, err := newPipeline(&req.Cell)
+	receiver, err := openReceiver(context.WithoutCancel(ctx), &req.Cell)
 	if err != nil {
 		return nil, err
 	}
-	if err := req.open(); err != nil {
-		return nil, errors.Join(err, pipeline.Close(context.WithoutCancel(ctx)))
+	pipeline, err := newPipeline(req, own == nil, receiver)
+	if err != nil {
+		return nil, errors.Join(err, receiver.close())
 	}
-	v, err := load(ctx, req, own, pipeline)
-	if err := errors.Join(err, pipeline.Close(context.WithoutCancel(ctx))); err != nil {
+	closeAll := func() error { return errors.Join(pipeline.Close(context.WithoutCancel(ctx)), receiver.close()) }
+	if err := req.open(); err != nil {
+		return nil, errors.Join(err, closeAll())
+	}
+	v, err := load(ctx, req, own, pipeline, receiver)
+	if err := errors.Join(err, closeAll()); err != nil {
 		return nil, err
 	}
 	if ctx.Err() == nil {
@@ -68,7 +73,8 @@ func Do(ctx context.Context, req *Request, own *Own) (*results.Visit, error) {
 }
 
 // load opens the target, puts it under load, and closes it if it is the program's own, whatever came of the load.
-func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline) (*results.Visit, error) {
+func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline, receiver *receiver) (*results.Visit,
+	error) {
 	metering, err := openMetrics(req.Cell.Value("metrics"))
 	if err != nil {
 		return nil, err
@@ -80,7 +86,12 @@ func load(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline)
 	if err != nil {
 		return nil, err
 	}
-	l := loading{req: req, target: target, keys: keys, own: own != nil, pipeline: pipeline, metering: metering}
+	l := loading{req: req, target: target, keys: keys, own: own != nil, pipeline: pipeline, metering: metering,
+		receiver: receiver}
+	if t, ok := target.(*spanTarget); ok && t.gate != nil {
+		l.workers, l.exported = runtime.GOMAXPROCS(0), t.gate.open
+		pipeline.OnExport(func() func() { return l.exported }) // in the warm-up, too
+	}
 	v, err := l.measure(ctx)
 	if own == nil {
 		return v, err
@@ -101,6 +112,8 @@ type loading struct {
 	own      bool // the target is the program's own
 	pipeline *spans.Pipeline
 	metering *metering
+	receiver *receiver // of the spans; nil if they are not sent
+	exported func()    // is called after each export; nil: nothing is
 	// workers and mostWorkers are the workers of a service, and the most that its connections carry, unless the
 	// scenario says how many there are; 0 for another target.
 	workers, mostWorkers int
@@ -137,8 +150,8 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 		return nil, err
 	}
 	run.Window, run.SLOs, run.Abort = s.Window, s.SLOs, s.Abort
-	run.Activities = []*bench.Activity{exporting(l.pipeline)}
-	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: l.pipeline}
+	run.Activities = []*bench.Activity{exporting(l.pipeline, l.exported)}
+	meter := meter{ctx: context.WithoutCancel(ctx), pipeline: l.pipeline, receiver: l.receiver}
 	run.Began, run.Ended = meter.begin, meter.end
 	if l.up != nil {
 		run.Began = func() { meter.begin(); l.up.begin(meter.ctx) }
@@ -160,6 +173,13 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 	v.Machine = meter.after.Besides(&meter.before, l.spent())
 	calls := warmed + v.Record.Done + v.Record.Failed
 	v.Spans = spansOf(l.pipeline, calls-l.givenUp, l.own)
+	if l.receiver != nil {
+		v.Sending = l.receiver.sending()
+		exact := l.givenUp == 0 && !l.own // of calls that were given up a span may be made or not
+		if err := l.receiver.account(v.Spans, l.pipeline, calls, exact); err != nil {
+			return nil, err
+		}
+	}
 	// Of calls that were given up the target may know or not.
 	if m, ok := l.target.(*observable.Map); ok && !l.own && !v.Record.Interrupted && l.givenUp == 0 {
 		if err := l.metering.check(meter.ctx, m, calls); err != nil {
@@ -171,9 +191,13 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 	return v, nil
 }
 
-// spent returns the CPU time of the service that the visit started, and of its sidecars, under load.
+// spent returns the CPU time of the processes that belong to the visit, under load: of the service that it started and
+// of its sidecars, or of the receiver of its spans.
 func (l *loading) spent() time.Duration {
-	if l.up == nil {
+	switch {
+	case l.receiver != nil:
+		return l.receiver.spent()
+	case l.up == nil:
 		return 0
 	}
 	return l.up.spent()
@@ -203,7 +227,7 @@ func spansOf(pipeline *spans.Pipeline, calls uint64, own bool) *results.SpanCoun
 // warmup applies a steady load of the same kind as the visit's load, and does not measure it.
 func warmup(ctx context.Context, req *Request, run bench.Run) (_ *record.Record, err error) {
 	s := req.Scenario
-	if s.Closed {
+	if req.Cell.Closed() {
 		run.Closed = &bench.Closed{Duration: s.Warmup, Think: s.Think}
 	} else if run.Arrivals, err = s.WarmupOf(req.Cell.Level, req.Seed+1); err != nil {
 		return nil, err
@@ -211,10 +235,15 @@ func warmup(ctx context.Context, req *Request, run bench.Run) (_ *record.Record,
 	return run.Do(ctx)
 }
 
-// arrivals sets when the calls of the visit are due, and how many latencies are kept.
+// arrivals sets when the calls of the visit are due, and how many latencies are kept for estimators.
 func arrivals(req *Request, run *bench.Run) (err error) {
 	s := req.Scenario
-	if s.Closed {
+	defer func() {
+		if len(s.Arms(scenarios.Quantile)) == 0 {
+			run.Keep = 0 // their memory would be part of what is measured
+		}
+	}()
+	if req.Cell.Closed() {
 		run.Closed = &bench.Closed{Duration: s.Duration, Think: s.Think}
 		run.Keep = maxKept
 		return nil
@@ -225,10 +254,21 @@ func arrivals(req *Request, run *bench.Run) (err error) {
 	return err
 }
 
-// exporting returns the export of spans as an activity that calls may overlap.
-func exporting(pipeline *spans.Pipeline) *bench.Activity {
+// exporting returns the export of spans as an activity that calls may overlap. After each export it calls exported,
+// unless that is nil.
+func exporting(pipeline *spans.Pipeline, exported func()) *bench.Activity {
 	a := bench.NewActivity("span export")
-	pipeline.OnExport(a.Begin)
+	begin := a.Begin
+	if exported != nil {
+		begin = func() func() {
+			end := a.Begin()
+			return func() {
+				end()
+				exported()
+			}
+		}
+	}
+	pipeline.OnExport(begin)
 	return a
 }
 
@@ -258,6 +298,7 @@ func lost(s *results.SpanCount) []record.Reason {
 type meter struct {
 	ctx           context.Context
 	pipeline      *spans.Pipeline
+	receiver      *receiver // nil if no spans are sent
 	before, after machine.Usage
 	err           error
 }
@@ -266,6 +307,9 @@ type meter struct {
 func (m *meter) begin() {
 	m.flush()
 	runtime.GC() // every arm begins with the smallest possible heap
+	if m.receiver != nil {
+		m.err = errors.Join(m.err, m.receiver.begin())
+	}
 	m.read(&m.before)
 }
 
@@ -273,6 +317,9 @@ func (m *meter) begin() {
 func (m *meter) end() {
 	m.flush()
 	m.read(&m.after)
+	if m.receiver != nil {
+		m.err = errors.Join(m.err, m.receiver.end())
+	}
 }
 
 // flush exports the spans that wait.

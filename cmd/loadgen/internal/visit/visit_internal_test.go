@@ -85,7 +85,7 @@ func TestEveryArmOfMetricsRecordsEveryCall(t *testing.T) {
 				}
 				req := &Request{Scenario: s, Turns: 1, Cell: scenarios.Cell{}.With("spans", "sdk").
 					With("attributes", "6").With("metrics", arm.name).With("quantile", live)}
-				pipeline, err := newPipeline(&req.Cell)
+				pipeline, err := newPipeline(req, true, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

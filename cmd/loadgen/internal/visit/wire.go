@@ -37,21 +37,30 @@ func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
 	return spans.Attributes(n)
 }
 
-// newPipeline opens the pipeline that makes and exports the spans of a cell.
-func newPipeline(c *scenarios.Cell) (*spans.Pipeline, error) {
+// newPipeline opens the pipeline that makes the spans of a cell, and exports them to a receiver, if there is one. If
+// builtIn is false, the target is the program's own.
+func newPipeline(req *Request, builtIn bool, r *receiver) (*spans.Pipeline, error) {
+	c := &req.Cell
 	attributes, err := attributesOf(c)
 	if err != nil {
 		return nil, err
 	}
-	return spans.Options{Arm: cmp.Or(c.Value(scenarios.Spans), scenarios.None), Sampling: c.Value(scenarios.Sampling),
-		Processors: c.Value("processors"), Attributes: attributes}.Open()
+	o := spans.Options{Arm: cmp.Or(c.Value(scenarios.Spans), scenarios.None), Sampling: c.Value(scenarios.Sampling),
+		Processors: c.Value(scenarios.Processors), Attributes: attributes, To: r.destination()}
+	if builtIn && req.Scenario.TargetOf(*c) == scenarios.SpanTarget {
+		o.Attributes, o.Resource = specAttributes(), specResource()
+	}
+	return o.Open()
 }
 
 // newTarget returns the target under load and its keys. The target is the map, or a target of the program's own, whose
 // only instrumentation is its spans.
 func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipeline,
 	metering *metering) (bench.Target, schedule.Keys, error) {
-	if own == nil {
+	switch {
+	case own == nil && req.Scenario.TargetOf(req.Cell) == scenarios.SpanTarget:
+		return newSpanTarget(req.Cell.Closed(), pipeline), nil, nil
+	case own == nil:
 		return newMap(ctx, req, pipeline, metering)
 	}
 	provider := pipeline.Provider
