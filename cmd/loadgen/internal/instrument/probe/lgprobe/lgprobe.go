@@ -236,3 +236,12 @@ func Set[M ~map[K]F, K ~string, F, G ~func()](site string, m M, k K, f G) {
 func With[M ~map[K]F, K ~string, F any](m M, with func(string, F) F) func(k K, f F) {
 	return func(k K, f F) { m[k] = with(string(k), f) }
 }
+
+// Each calls f with every entry.
+func Each(f func(e *Entry)) {
+	acquire()
+	defer lock.Store(false)
+	for e := entries; e != nil; e = e.next {
+		f(e)
+	}
+}
