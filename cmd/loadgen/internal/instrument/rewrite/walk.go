@@ -17,6 +17,7 @@ func (f *file) walk() {
 		switch n := n.(type) {
 		case *ast.CompositeLit:
 			f.literal(n)
+			f.registration(n)
 		case *ast.AssignStmt:
 			f.assignment(n)
 		case *ast.RangeStmt:
