@@ -187,7 +187,8 @@ func (s *session) plainly(found []packages.Error) error {
 	if s.line.verb == "test" || s.line.verb == "check" {
 		args = []string{"vet"}
 	}
-	for _, name := range []string{"tags", "mod", "modfile", "race", "msan", "asan"} {
+	args = append(args, "-tags="+s.tags()) // else a guard file could fail
+	for _, name := range []string{"mod", "modfile", "race", "msan", "asan"} {
 		if f, ok := last(s.line.flags, name); ok {
 			args = append(args, f.String())
 		}

@@ -320,6 +320,16 @@ package main
 import "example.com/two"
 
 func main() { map[string]func(){"one": two.Two}["one"](); two.Table["two"](); two.Fill() }
+-- one/main_test.go --
+package main
+
+import (
+	"testing"
+
+	"example.com/two"
+)
+
+func TestMain(t *testing.T) { map[string]func(){"test": two.Two}["test"](); main() }
 -- two/go.mod --
 module example.com/two
 

@@ -88,6 +88,7 @@ func Rewrite(p *load.Program, o Options) (*Result, error) {
 	}
 	g.linkLive(files)
 	for _, f := range files {
+		f.flushAtEnd()
 		f.walk()
 		if err := f.finish(); err != nil {
 			return nil, err
