@@ -78,8 +78,9 @@ func TestHandlersAreInTheAccountOfTheProgram(t *testing.T) {
 		if name == "go.mod" { // the same versions
 			own, _, _ := strings.Cut(string(text), "\ntool (")
 			_, requirements, _ := strings.Cut(own, "\n")
-			text = []byte("module example.com/bridged\n" + requirements + "\nrequire github.com/loadgen-go/loadgen v0.0.0\n\n" +
-				"replace github.com/loadgen-go/loadgen => " + root + "\n")
+			const path = "github.com/loadgen-go/loadgen"
+			text = []byte("module example.com/bridged\n" + requirements + "\nrequire " + path + " v0.0.0\n\n" +
+				"replace " + path + " => " + root + "\n")
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ var loading = []string{"tags", "mod", "modfile", "race", "msan", "asan", "trimpa
 func parseLine(verb string, words []string) (*line, error) {
 	if !slices.Contains(verbs, verb) {
 		if verb == "vet" {
-			return nil, fmt.Errorf("go vet needs no probes\n\thint: go vet ./...")
+			return nil, fmt.Errorf("go vet needs no probes\n\thint: %s", "go vet ./...")
 		}
 		return nil, fmt.Errorf("go %s builds nothing that has probes%s\n\thint: want go %s", verb,
 			spelling.Meant(verb, verbs), strings.Join(verbs, ", go "))

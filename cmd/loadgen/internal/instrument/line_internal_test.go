@@ -35,7 +35,8 @@ func TestTheGoCommandLineIsTakenApart(t *testing.T) {
 				flags = append(flags, f.String())
 			}
 			tags := strings.Join((&session{line: l}).withTags(l.rest), " ")
-			if strings.Join(l.patterns, " ") != c.patterns || strings.Join(flags, " ") != c.flags || tags != c.withTags {
+			if strings.Join(l.patterns, " ") != c.patterns || strings.Join(flags, " ") != c.flags ||
+				tags != c.withTags {
 				t.Errorf("patterns %q, flags %q, with tags %q", l.patterns, flags, tags)
 			}
 		})
@@ -75,7 +76,8 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = refused(flags); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		err = refused(flags)
+		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.flags, err, c.want)
 		}
 	}
@@ -84,7 +86,7 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 func TestOtherGoCommandsAreRefused(t *testing.T) {
 	for verb, want := range map[string]string{
 		"vet":  "go vet needs no probes\n\thint: go vet ./...",
-		"tset": "go tset builds nothing that has probes (did you mean test?)\n\thint: want go build, go install, go run",
+		"tset": "go tset builds nothing that has probes (did you mean test?)\n\thint: want go build, go install",
 		"mod":  "go mod builds nothing that has probes\n\thint: want go build",
 	} {
 		if _, err := parseLine(verb, nil); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -155,7 +155,9 @@ func (f *file) variable(p token.Pos, fn *types.Func) string {
 
 // depends reports whether a package imports another one, or a package that does.
 func depends(p *types.Package, path string) bool {
-	return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool { return q.Path() == path || depends(q, path) })
+	return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool {
+		return q.Path() == path || depends(q, path)
+	})
 }
 
 // mayImport reports whether the rule about internal packages lets one package import another.

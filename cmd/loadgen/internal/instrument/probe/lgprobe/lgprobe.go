@@ -4,8 +4,8 @@
 // program imports it by itself.
 //
 // It imports no package that has anything to initialize, not even package runtime, and has no such variables either.
-// So the packages that import it are initialized in the same order as without it. Package live, below this one, has the clock and the
-// output; the overlay imports it in package main.
+// So the packages that import it are initialized in the same order as without it. Package live, below this one, has
+// the clock and the output; the overlay imports it in package main.
 //
 // Two forms of probes exist. [L] marks a function literal that begins and ends an [Entry] by itself. [W] wraps any
 // other function, which adds a frame to its stack. Neither probes a function twice.

@@ -61,7 +61,8 @@ func entry(t *testing.T, key string) (found *lgprobe.Entry) {
 func want(t *testing.T, key string, begun, ended, broken int64) {
 	t.Helper()
 	if b, e, x, _ := entry(t, key).Counts(); b != begun || e != ended || x != broken {
-		t.Errorf("%s: %d calls began, %d ended, %d of them broken: want %d, %d and %d", key, b, e, x, begun, ended, broken)
+		t.Errorf("%s: %d calls began, %d ended, %d of them broken: want %d, %d and %d", key, b, e, x, begun, ended,
+			broken)
 	}
 }
 
@@ -159,8 +160,8 @@ func TestObserversSeeEveryCall(t *testing.T) {
 		defer func() { _ = recover() }()
 		lgprobe.W("seen", "fails", func() { panic(1) })()
 	}()
-	if begun, ended, failed := seen.begun-before.begun, seen.ended-before.ended, seen.failed-before.failed; begun != 3 ||
-		ended != 3 || failed != 1 {
+	begun, ended, failed := seen.begun-before.begun, seen.ended-before.ended, seen.failed-before.failed
+	if begun != 3 || ended != 3 || failed != 1 {
 		t.Errorf("%d, %d, %d", begun, ended, failed)
 	}
 }
