@@ -171,14 +171,9 @@ func (s *session) load(tests bool) (*load.Program, error) {
 // loadEnv returns the environment for loading. GOFLAGS has no -modfile in it, which go/packages does not get along
 // with: it calls the go command outside of modules, too.
 func (s *session) loadEnv() []string {
-	words := []string{}
 	inherited, _ := splitFlags(s.env["GOFLAGS"]) // was parsed before
-	for _, f := range inherited {
-		if f.name != "modfile" {
-			words = append(words, "'"+f.String()+"'")
-		}
-	}
-	return append(os.Environ(), "GOFLAGS="+strings.Join(words, " "))
+	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" })
+	return append(os.Environ(), "GOFLAGS="+joinFlags(inherited))
 }
 
 // plainly runs the go command without probes on packages that cannot be loaded: it says best what is wrong with them.

@@ -65,7 +65,7 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 			"(golang/go#73802)\n\thint: measure coverage in a build without probes"},
 		{"-cover=true", "-cover=true and probes exclude each other"},
 		{"-coverprofile=c.out", "-coverprofile=c.out and probes"},
-		{"-coverpkg ./...", "-coverpkg and probes"},
+		{"-coverpkg=./...", "-coverpkg=./... and probes"},
 		{"-test.coverprofile=c", "-coverprofile=c and probes"},
 		{"-covermode=atomic", "-covermode=atomic and probes"},
 		{"--overlay=o.json", "-overlay is taken by the probes\n\thint: put the replaced files in place"},
@@ -102,4 +102,46 @@ func TestFlagsWithValuesAreNoSwitches(t *testing.T) {
 			t.Errorf("-%s is in both lists", f)
 		}
 	}
+}
+
+func TestGOFLAGSIsSplitAsTheGoCommandDoes(t *testing.T) {
+	for _, c := range []struct{ value, want, joined string }{
+		{"", "", ""},
+		{" -race\t -mod=mod ", "-race|-mod=mod", "-race -mod=mod"},
+		{`'-ldflags=-s -w' -tags=a`, "-ldflags=-s -w|-tags=a", `'-ldflags=-s -w' -tags=a`},
+		{`"-ldflags=-X 'a=b c'"`, "-ldflags=-X 'a=b c'", `"-ldflags=-X 'a=b c'"`},
+		{`-modfile=C:\dir\go.mod`, `-modfile=C:\dir\go.mod`, `-modfile=C:\dir\go.mod`},
+		{`-tags=it's`, `-tags=it's`, `"-tags=it's"`},
+	} {
+		flags, err := splitFlags(c.value)
+		var words []string
+		for _, f := range flags {
+			words = append(words, f.String())
+		}
+		if err != nil || strings.Join(words, "|") != c.want || joinFlags(flags) != c.joined {
+			t.Errorf("%s: %q, %s, %v", c.value, words, joinFlags(flags), err)
+		}
+	}
+	for value, want := range map[string]string{`"-race`: "a quote that does not end", "race": `"race" is no flag`,
+		"---x": "is no flag", "-": "is no flag", "-=": "is no flag", "''": "is no flag"} {
+		if _, err := splitFlags(value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", value, err, want)
+		}
+	}
+}
+
+// What joinFlags joins, splitFlags splits, if that is possible at all.
+func FuzzGOFLAGS(f *testing.F) {
+	f.Add("-race '-ldflags=-s -w'")
+	f.Add(`"-a 'b'" -c`)
+	f.Fuzz(func(t *testing.T, value string) {
+		flags, err := splitFlags(value)
+		if err != nil || strings.Contains(value, "'") && strings.Contains(value, `"`) {
+			return // a word with both quotes has no form
+		}
+		again, err := splitFlags(joinFlags(flags))
+		if err != nil || !slices.Equal(flags, again) {
+			t.Errorf("%q, %q: %v", flags, again, err)
+		}
+	})
 }
