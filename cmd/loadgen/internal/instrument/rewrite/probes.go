@@ -155,9 +155,16 @@ func (f *file) variable(p token.Pos, fn *types.Func) string {
 
 // depends reports whether a package imports another one, or a package that does.
 func depends(p *types.Package, path string) bool {
-	return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool {
-		return q.Path() == path || depends(q, path)
-	})
+	seen := map[*types.Package]bool{}
+	var visit func(*types.Package) bool
+	visit = func(p *types.Package) bool {
+		if seen[p] {
+			return false
+		}
+		seen[p] = true
+		return p.Path() == path || slices.ContainsFunc(p.Imports(), visit)
+	}
+	return visit(p)
 }
 
 // mayImport reports whether the rule about internal packages lets one package import another.

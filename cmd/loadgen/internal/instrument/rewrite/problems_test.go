@@ -122,6 +122,20 @@ func _() {
 		`10:6: the signature of the handlers of h is func() error, a probe's is func()`,
 		`13:2: //loadgen:probe wants a map[string]func(), ok is func()`,
 		`13:6: //loadgen:probe wants a map[string]func(), c is chan int`}},
+	{"types that hold themselves", `
+//loadgen:probe
+type m map[string]m
+//loadgen:probe
+type s []s
+//loadgen:probe
+var t *map[string][]map[string]func()`, []string{
+		`3:6: //loadgen:probe wants a map[string]func(), the elements of m are m`,
+		`5:6: //loadgen:probe wants a map[string]func(), s is s`}},
+	{"an import cycle", `
+import "example.com/forms/fault0"
+func Trace(key string, next func()) func() { return next }
+func init() { fault0.Elsewhere["a"] = func() {} }`, []string{
+		`4:39: probe Imports of package example.com/forms/imports cannot be used here: its package imports this one`}},
 	{"probes that do not fit", `
 type h func()
 func trace(string, func()) func(int)       { return nil }
@@ -186,6 +200,8 @@ func trace(key string, next func()) func() { return next }
 var M map[string]func()
 //loadgen:probe with=trace
 var Hidden = map[string]func(){"here": func() {}}
+//loadgen:probe with=example.com/forms/imports.Imports
+var Elsewhere = map[string]func(){}
 `
 
 func TestProblemsHaveAPositionAReasonAndAHint(t *testing.T) {
@@ -199,6 +215,11 @@ func TestProblemsHaveAPositionAReasonAndAHint(t *testing.T) {
 			text = c.text + "\n\npackage " + name + "\n"
 		}
 		archives[name] = &txtar.Archive{Files: []txtar.File{{Name: "x.go", Data: []byte(text)}}}
+		if c.name == "an import cycle" {
+			archives["imports"] = &txtar.Archive{Files: []txtar.File{{Name: "x.go", Data: []byte(
+				"package imports\nimport _ \"example.com/forms/" + name + "\"\n" +
+					"func Imports(key string, next func()) func() { return next }\n")}}}
+		}
 	}
 	dir := module(t, archives)
 	r, err := rewrite.Rewrite(loaded(t, dir), rewrite.Options{ProbePath: probe.Module})
