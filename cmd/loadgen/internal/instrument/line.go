@@ -97,7 +97,7 @@ func parseFlag(word string) (f goFlag, known bool) {
 	return f, slices.Contains(valued, f.name) || slices.Contains(switches, f.name)
 }
 
-// splitFlags splits the value of GOFLAGS as the go command does: at blanks, but not in a word that begins with a quote.
+// splitFlags splits the value of GOFLAGS as the go command does: at blanks, unless a word begins with a quote.
 func splitFlags(value string) (flags []goFlag, err error) {
 	const blanks = " \t\r\n"
 	for rest := strings.TrimLeft(value, blanks); rest != ""; rest = strings.TrimLeft(rest, blanks) {
