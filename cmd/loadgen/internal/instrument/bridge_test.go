@@ -117,3 +117,37 @@ panics Error
 		t.Errorf("%+v", p)
 	}
 }
+
+// A version of package observable that knows no probes is no error, and not ignored in silence.
+func TestAnOldVersionOfPackageObservableIsReported(t *testing.T) {
+	dir := module(t, `
+-- go.mod --
+module example.com/old
+
+go 1.24
+
+require github.com/loadgen-go/loadgen v0.0.0
+
+replace github.com/loadgen-go/loadgen => ./loadgen
+-- main.go --
+package main
+
+import _ "github.com/loadgen-go/loadgen/observable"
+
+func main() { map[string]func(){"a": func() {}}["a"]() }
+-- loadgen/go.mod --
+module github.com/loadgen-go/loadgen
+
+go 1.24
+-- loadgen/observable/observable.go --
+package observable
+`)
+	on := filepath.Join(dir, "on")
+	b := build(t, dir, "build", "-o", on).must(t)
+	if want := "which has no package probed beside it\n\thint: update its module"; !strings.Contains(b.output, want) {
+		t.Errorf("%q is not in\n%s", want, b.output)
+	}
+	if p, _ := counts(t, on); p.calls("a") != 1 {
+		t.Errorf("%+v", p)
+	}
+}

@@ -216,8 +216,13 @@ func (s *session) find(tests bool) (*Report, *placed, error) {
 	at := s.place(p)
 	o := rewrite.Options{ProbePath: at.path, Marked: s.Marked, Tables: s.Tables, Live: at.path + "/" + probe.Live,
 		Tests: s.line.verb == "test"}
-	if bridges(p) {
+	switch uses, known := bridges(p); {
+	case known:
 		o.Bridge = at.path + "/" + probe.Bridge
+	case uses:
+		fmt.Fprintf(s.Stderr, "loadgen: warning: handlers are not in the account of package observable, which has no "+
+			"package %[1]s beside it\n\thint: update its module; with a vendor directory, import %[2]s/%[1]s for its "+
+			"effects, too\n", probe.BridgeNeeds, probe.Observable)
 	}
 	result, err := rewrite.Rewrite(p, o)
 	if err != nil {
