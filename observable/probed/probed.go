@@ -1,5 +1,5 @@
-// Package probed accounts for handlers that have probes, in the default map of package observable: `loadgen instrument`
-// adds both to a program. No program imports this package by itself.
+// Package probed accounts for handlers that have probes, in the default map of package observable. The command
+// `loadgen instrument` adds both the probes and this package to a program. No program imports it by itself.
 package probed
 
 import (

@@ -5,7 +5,8 @@
 //	suite fuzz [-run REGEXP] MINUTES [PACKAGES]
 //	suite programs [-run REGEXP]
 //
-// scripts/flaky, scripts/explore, scripts/fuzz and scripts/programs are the commands to call. Suite exits with 0 if nothing failed, 1 if
+// scripts/flaky, scripts/explore, scripts/fuzz and scripts/programs are the commands to call. Suite exits with 0 if
+// nothing failed, 1 if
 // something failed, 2 if it could not run, and 130 if it was interrupted. In every case it prints what it has counted.
 package main
 

@@ -112,8 +112,8 @@ func TestInstrumentBuildsRunsAndTests(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "probes.json")
 	t.Setenv("LOADGEN_PROBE_OUT", out)
 	code, stdout, stderr := quickly(t, "instrument", "go", "-v", "run", ".")
-	if code != exitOK || stdout != "save\nload\n" || !strings.Contains(stderr, "2 handlers with probes in 1 package, 1 "+
-		"without\n") {
+	if code != exitOK || stdout != "save\nload\n" ||
+		!strings.Contains(stderr, "2 handlers with probes in 1 package, 1 without\n") {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	data, err := os.ReadFile(out)

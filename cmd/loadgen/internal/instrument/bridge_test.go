@@ -78,8 +78,9 @@ func TestHandlersAreInTheAccountOfTheProgram(t *testing.T) {
 		if name == "go.mod" { // the same versions
 			own, _, _ := strings.Cut(string(text), "\ntool (")
 			_, requirements, _ := strings.Cut(own, "\n")
-			text = []byte("module example.com/bridged\n" + requirements + "\nrequire github.com/loadgen-go/loadgen v0.0.0\n\n" +
-				"replace github.com/loadgen-go/loadgen => " + root + "\n")
+			const path = "github.com/loadgen-go/loadgen"
+			text = []byte("module example.com/bridged\n" + requirements + "\nrequire " + path + " v0.0.0\n\n" +
+				"replace " + path + " => " + root + "\n")
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
@@ -113,6 +114,40 @@ panics Error
 	}
 	// The file has all calls, also those before there was a map.
 	if p.calls("inside") != 2 || p.calls("around") != 2 || p.calls("same") != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A version of package observable that knows no probes is no error, and not ignored in silence.
+func TestAnOldVersionOfPackageObservableIsReported(t *testing.T) {
+	dir := module(t, `
+-- go.mod --
+module example.com/old
+
+go 1.24
+
+require github.com/loadgen-go/loadgen v0.0.0
+
+replace github.com/loadgen-go/loadgen => ./loadgen
+-- main.go --
+package main
+
+import _ "github.com/loadgen-go/loadgen/observable"
+
+func main() { map[string]func(){"a": func() {}}["a"]() }
+-- loadgen/go.mod --
+module github.com/loadgen-go/loadgen
+
+go 1.24
+-- loadgen/observable/observable.go --
+package observable
+`)
+	on := filepath.Join(dir, "on")
+	b := build(t, dir, "build", "-o", on).must(t)
+	if want := "which has no package probed beside it\n\thint: update its module"; !strings.Contains(b.output, want) {
+		t.Errorf("%q is not in\n%s", want, b.output)
+	}
+	if p, _ := counts(t, on); p.calls("a") != 1 {
 		t.Errorf("%+v", p)
 	}
 }

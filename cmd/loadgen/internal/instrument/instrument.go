@@ -171,14 +171,9 @@ func (s *session) load(tests bool) (*load.Program, error) {
 // loadEnv returns the environment for loading. GOFLAGS has no -modfile in it, which go/packages does not get along
 // with: it calls the go command outside of modules, too.
 func (s *session) loadEnv() []string {
-	words := []string{}
 	inherited, _ := splitFlags(s.env["GOFLAGS"]) // was parsed before
-	for _, f := range inherited {
-		if f.name != "modfile" {
-			words = append(words, "'"+f.String()+"'")
-		}
-	}
-	return append(os.Environ(), "GOFLAGS="+strings.Join(words, " "))
+	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" })
+	return append(os.Environ(), "GOFLAGS="+joinFlags(inherited))
 }
 
 // plainly runs the go command without probes on packages that cannot be loaded: it says best what is wrong with them.
@@ -187,7 +182,8 @@ func (s *session) plainly(found []packages.Error) error {
 	if s.line.verb == "test" || s.line.verb == "check" {
 		args = []string{"vet"}
 	}
-	for _, name := range []string{"tags", "mod", "modfile", "race", "msan", "asan"} {
+	args = append(args, "-tags="+s.tags()) // else a guard file could fail
+	for _, name := range []string{"mod", "modfile", "race", "msan", "asan"} {
 		if f, ok := last(s.line.flags, name); ok {
 			args = append(args, f.String())
 		}
@@ -220,8 +216,13 @@ func (s *session) find(tests bool) (*Report, *placed, error) {
 	at := s.place(p)
 	o := rewrite.Options{ProbePath: at.path, Marked: s.Marked, Tables: s.Tables, Live: at.path + "/" + probe.Live,
 		Tests: s.line.verb == "test"}
-	if bridges(p) {
+	switch uses, known := bridges(p); {
+	case known:
 		o.Bridge = at.path + "/" + probe.Bridge
+	case uses:
+		fmt.Fprintf(s.Stderr, "loadgen: warning: handlers are not in the account of package observable, which has no "+
+			"package %[1]s beside it\n\thint: update its module; with a vendor directory, import %[2]s/%[1]s for its "+
+			"effects, too\n", probe.BridgeNeeds, probe.Observable)
 	}
 	result, err := rewrite.Rewrite(p, o)
 	if err != nil {

@@ -201,7 +201,8 @@ func formsModule(t testing.TB) (dir string, names []string) {
 		}
 	}
 	write(t, dir, txtar.Parse(fmt.Appendf(nil, "-- main.go --\npackage main\n\nimport (\n\t\"os\"\n\n%s)\n\n"+
-		"func main() {\n\tif len(os.Args) > 2 {\n\t\tpanics(os.Args[1])\n\t\treturn\n\t}\n\tswitch os.Args[1] {\n%s\t}\n}\n\n"+
+		"func main() {\n\tif len(os.Args) > 2 {\n\t\tpanics(os.Args[1])\n\t\treturn\n\t}\n"+
+		"\tswitch os.Args[1] {\n%s\t}\n}\n\n"+
 		"func panics(name string) {\n\tswitch name {\n%s\t}\n}\n", &imports, &runs, &panics)))
 	return dir, names
 }

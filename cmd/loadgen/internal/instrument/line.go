@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mattn/go-shellwords"
-
 	"github.com/loadgen-go/loadgen/internal/spelling"
 )
 
@@ -52,7 +50,7 @@ var loading = []string{"tags", "mod", "modfile", "race", "msan", "asan", "trimpa
 func parseLine(verb string, words []string) (*line, error) {
 	if !slices.Contains(verbs, verb) {
 		if verb == "vet" {
-			return nil, fmt.Errorf("go vet needs no probes\n\thint: go vet ./...")
+			return nil, fmt.Errorf("go vet needs no probes\n\thint: %s", "go vet ./...")
 		}
 		return nil, fmt.Errorf("go %s builds nothing that has probes%s\n\thint: want go %s", verb,
 			spelling.Meant(verb, verbs), strings.Join(verbs, ", go "))
@@ -99,17 +97,46 @@ func parseFlag(word string) (f goFlag, known bool) {
 	return f, slices.Contains(valued, f.name) || slices.Contains(switches, f.name)
 }
 
-// splitFlags splits the value of GOFLAGS.
+// splitFlags splits the value of GOFLAGS as the go command does: at blanks, unless a word begins with a quote.
 func splitFlags(value string) (flags []goFlag, err error) {
-	words, err := shellwords.Parse(value)
-	if err != nil {
-		return nil, fmt.Errorf("GOFLAGS: %w", err)
-	}
-	for _, word := range words {
+	const blanks = " \t\r\n"
+	for rest := strings.TrimLeft(value, blanks); rest != ""; rest = strings.TrimLeft(rest, blanks) {
+		var word string
+		if quote := rest[:1]; quote == `"` || quote == "'" {
+			var closed bool
+			if word, rest, closed = strings.Cut(rest[1:], quote); !closed {
+				return nil, fmt.Errorf("GOFLAGS: %s has a quote that does not end", value)
+			}
+		} else {
+			end := strings.IndexAny(rest, blanks)
+			if end < 0 {
+				end = len(rest)
+			}
+			word, rest = rest[:end], rest[end:]
+		}
 		f, _ := parseFlag(word)
+		if !strings.HasPrefix(word, "-") || f.name == "" || strings.HasPrefix(f.name, "-") {
+			return nil, fmt.Errorf("GOFLAGS: %q is no flag", word)
+		}
 		flags = append(flags, f)
 	}
 	return flags, nil
+}
+
+// joinFlags returns the value of GOFLAGS that splitFlags splits into flags.
+func joinFlags(flags []goFlag) string {
+	words := make([]string, len(flags))
+	for i, f := range flags {
+		quote := ""
+		switch word := f.String(); {
+		case strings.Contains(word, "'"):
+			quote = `"`
+		case strings.ContainsAny(word, " \t\r\n\""):
+			quote = "'"
+		}
+		words[i] = quote + f.String() + quote
+	}
+	return strings.Join(words, " ")
 }
 
 // last returns the last of the flags with a name.

@@ -35,7 +35,8 @@ func TestTheGoCommandLineIsTakenApart(t *testing.T) {
 				flags = append(flags, f.String())
 			}
 			tags := strings.Join((&session{line: l}).withTags(l.rest), " ")
-			if strings.Join(l.patterns, " ") != c.patterns || strings.Join(flags, " ") != c.flags || tags != c.withTags {
+			if strings.Join(l.patterns, " ") != c.patterns || strings.Join(flags, " ") != c.flags ||
+				tags != c.withTags {
 				t.Errorf("patterns %q, flags %q, with tags %q", l.patterns, flags, tags)
 			}
 		})
@@ -64,7 +65,7 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 			"(golang/go#73802)\n\thint: measure coverage in a build without probes"},
 		{"-cover=true", "-cover=true and probes exclude each other"},
 		{"-coverprofile=c.out", "-coverprofile=c.out and probes"},
-		{"-coverpkg ./...", "-coverpkg and probes"},
+		{"-coverpkg=./...", "-coverpkg=./... and probes"},
 		{"-test.coverprofile=c", "-coverprofile=c and probes"},
 		{"-covermode=atomic", "-covermode=atomic and probes"},
 		{"--overlay=o.json", "-overlay is taken by the probes\n\thint: put the replaced files in place"},
@@ -75,7 +76,8 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err = refused(flags); (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		err = refused(flags)
+		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.flags, err, c.want)
 		}
 	}
@@ -84,7 +86,7 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 func TestOtherGoCommandsAreRefused(t *testing.T) {
 	for verb, want := range map[string]string{
 		"vet":  "go vet needs no probes\n\thint: go vet ./...",
-		"tset": "go tset builds nothing that has probes (did you mean test?)\n\thint: want go build, go install, go run",
+		"tset": "go tset builds nothing that has probes (did you mean test?)\n\thint: want go build, go install",
 		"mod":  "go mod builds nothing that has probes\n\thint: want go build",
 	} {
 		if _, err := parseLine(verb, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -100,4 +102,46 @@ func TestFlagsWithValuesAreNoSwitches(t *testing.T) {
 			t.Errorf("-%s is in both lists", f)
 		}
 	}
+}
+
+func TestGOFLAGSIsSplitAsTheGoCommandDoes(t *testing.T) {
+	for _, c := range []struct{ value, want, joined string }{
+		{"", "", ""},
+		{" -race\t -mod=mod ", "-race|-mod=mod", "-race -mod=mod"},
+		{`'-ldflags=-s -w' -tags=a`, "-ldflags=-s -w|-tags=a", `'-ldflags=-s -w' -tags=a`},
+		{`"-ldflags=-X 'a=b c'"`, "-ldflags=-X 'a=b c'", `"-ldflags=-X 'a=b c'"`},
+		{`-modfile=C:\dir\go.mod`, `-modfile=C:\dir\go.mod`, `-modfile=C:\dir\go.mod`},
+		{`-tags=it's`, `-tags=it's`, `"-tags=it's"`},
+	} {
+		flags, err := splitFlags(c.value)
+		var words []string
+		for _, f := range flags {
+			words = append(words, f.String())
+		}
+		if err != nil || strings.Join(words, "|") != c.want || joinFlags(flags) != c.joined {
+			t.Errorf("%s: %q, %s, %v", c.value, words, joinFlags(flags), err)
+		}
+	}
+	for value, want := range map[string]string{`"-race`: "a quote that does not end", "race": `"race" is no flag`,
+		"---x": "is no flag", "-": "is no flag", "-=": "is no flag", "''": "is no flag"} {
+		if _, err := splitFlags(value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", value, err, want)
+		}
+	}
+}
+
+// What joinFlags joins, splitFlags splits, if that is possible at all.
+func FuzzGOFLAGS(f *testing.F) {
+	f.Add("-race '-ldflags=-s -w'")
+	f.Add(`"-a 'b'" -c`)
+	f.Fuzz(func(t *testing.T, value string) {
+		flags, err := splitFlags(value)
+		if err != nil || strings.Contains(value, "'") && strings.Contains(value, `"`) {
+			return // a word with both quotes has no form
+		}
+		again, err := splitFlags(joinFlags(flags))
+		if err != nil || !slices.Equal(flags, again) {
+			t.Errorf("%q, %q: %v", flags, again, err)
+		}
+	})
 }

@@ -36,14 +36,14 @@ func (s *session) place(p *load.Program) *placed {
 	return at
 }
 
-// bridges reports whether the program uses package observable, in a version that knows probes.
-func bridges(p *load.Program) bool {
+// bridges reports whether the program uses package observable, and whether that is a version that knows probes.
+func bridges(p *load.Program) (uses, known bool) {
 	dir := p.Imported[probe.Observable]
 	if dir == "" {
-		return false
+		return false, false
 	}
 	_, err := os.Stat(filepath.Join(dir, probe.BridgeNeeds))
-	return err == nil
+	return true, err == nil
 }
 
 // workspace returns the path of go.work, or "" if there is none.

@@ -69,7 +69,8 @@ func (w *writer) value(depth int) string {
 		return name
 	case "method":
 		name := w.fresh("T")
-		fmt.Fprintf(&w.text, "type %s struct{ n int }\n\nfunc (x %s) run() { say(x.n); %s }\n\n", name, name, w.body(depth+1))
+		fmt.Fprintf(&w.text, "type %s struct{ n int }\n\nfunc (x %s) run() { say(x.n); %s }\n\n", name, name,
+			w.body(depth+1))
 		return name + "{7}.run"
 	case "made":
 		return "made(" + fmt.Sprint(w.names) + ")"

@@ -15,8 +15,8 @@ import (
 //go:embed lgprobe/lgprobe.go lgprobe/live/live.go lgprobe/generic/generic.go lgprobe/bridge/bridge.go
 var texts embed.FS
 
-// Module is the path of the module. No server has it. It begins with a digit to come first when Go initializes packages
-// in the order of their paths, so that package generic, which imports package reflect, delays no other package.
+// Module is the path of the module. No server has it. It begins with a digit to come first when Go initializes
+// packages in the order of their paths, so that package generic, which imports package reflect, delays no other one.
 const Module = "0.loadgen.invalid/lgprobe"
 
 // Name is the name of the package that most probes call. The others are the directories of packages below it.

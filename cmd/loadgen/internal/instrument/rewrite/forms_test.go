@@ -109,8 +109,8 @@ func TestFormsOfRegistration(t *testing.T) {
 			var list strings.Builder
 			for _, s := range append(slices.Clone(r.Sites), r.Others...) {
 				if relative, ok := strings.CutPrefix(s.File, filepath.Join(dir, name)+string(filepath.Separator)); ok {
-					fmt.Fprintf(&list, "%s:%d:%d %s %q %s\n", filepath.ToSlash(relative), s.Line, s.Column, s.Form, s.Key,
-						s.Table)
+					fmt.Fprintf(&list, "%s:%d:%d %s %q %s\n", filepath.ToSlash(relative), s.Line, s.Column, s.Form,
+						s.Key, s.Table)
 				}
 			}
 			probed.Files = append(probed.Files, txtar.File{Name: "handlers", Data: []byte(list.String())})

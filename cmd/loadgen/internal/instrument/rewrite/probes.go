@@ -7,7 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
-	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +68,18 @@ func (f *file) inside(x table, key ast.Expr, n *ast.FuncLit) {
 		return true
 	})
 	f.insert(n.Body.Rbrace, "; "+run+".OK() ")
+}
+
+// flushAtEnd defers the writing of the counts in function main.
+func (f *file) flushAtEnd() {
+	if f.g.options.Live == "" || f.g.options.Tests || f.syntax.Name.Name != "main" {
+		return
+	}
+	for _, d := range f.syntax.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "main" && fn.Body != nil {
+			f.insert(fn.Body.Lbrace+1, " defer "+f.probe()+".Flush(); ")
+		}
+	}
 }
 
 // set probes the value of a statement whose key must not be evaluated twice.
@@ -143,7 +155,16 @@ func (f *file) variable(p token.Pos, fn *types.Func) string {
 
 // depends reports whether a package imports another one, or a package that does.
 func depends(p *types.Package, path string) bool {
-	return slices.ContainsFunc(p.Imports(), func(q *types.Package) bool { return q.Path() == path || depends(q, path) })
+	seen := map[*types.Package]bool{}
+	var visit func(*types.Package) bool
+	visit = func(p *types.Package) bool {
+		if seen[p] {
+			return false
+		}
+		seen[p] = true
+		return p.Path() == path || slices.ContainsFunc(p.Imports(), visit)
+	}
+	return visit(p)
 }
 
 // mayImport reports whether the rule about internal packages lets one package import another.
@@ -218,7 +239,7 @@ func (f *file) keyText(key ast.Expr, p token.Pos) string {
 	case f.pure(key) && f.hasGenerics():
 		return f.probe() + ".S(" + types.ExprString(key) + ")"
 	}
-	return strconv.Quote(fmt.Sprintf("%s@%s:%d", dynamic, path.Base(f.name), f.line(p)))
+	return strconv.Quote(fmt.Sprintf("%s@%s:%d", dynamic, filepath.Base(f.name), f.line(p)))
 }
 
 // hasGenerics reports whether the file may call generic functions.

@@ -18,14 +18,14 @@ import (
 // LINE:COLUMN: WHAT | HINT.
 var faults = []struct {
 	name, text string
-	want       []string
+	want       []string // each the beginning of a problem
 }{
 	{"several results", `
 var m = map[string]func(){}
 func f() (func(), error) { return nil, nil }
 func _() { var err error; m["a"], err = f(); _ = err }`, []string{
-		`4:27: a registration among several results of one expression cannot be probed | assign to a variable first, ` +
-			`and register that: f, err := ...; m["a"] = f; or mark the line //loadgen:skip`}},
+		`4:27: a registration among several results of one expression cannot be probed | assign to a variable ` +
+			`first, and register that: f, err := ...; m["a"] = f; or mark the line //loadgen:skip`}},
 	{"received with ok", `
 func _(m map[string]func(), c chan func()) { var ok bool; m["a"], ok = <-c; _ = ok }`, []string{
 		`2:59: a registration among several results of one expression cannot be probed | assign to a variable first`}},
@@ -82,14 +82,15 @@ func f() (func(), error) { return nil, nil }
 func _(m map[string]func()) { m["a"], _ = f() } //loadgen:skip`, nil},
 	{"arguments of skip", `
 var m = map[string]func(){"a": func() {}} //loadgen:skip it is slow`, []string{
-		`2:43: //loadgen:skip has arguments: "it is slow" | remove them; a comment about it goes into a line of its own`}},
+		`2:43: //loadgen:skip has arguments: "it is slow" | remove them; a comment about it goes into a line of ` +
+			`its own`}},
 	{"arguments of probe", `
 //loadgen:probe wth=x
 var m = map[string]func(){}
 //loadgen:probe with=x y
 var n = map[string]func(){}`, []string{
-		`2:1: //loadgen:probe has arguments that it does not know: "wth=x" | want //loadgen:probe, or //loadgen:probe ` +
-			`with=NAME`, `4:1: //loadgen:probe has arguments that it does not know: "with=x y"`}},
+		`2:1: //loadgen:probe has arguments that it does not know: "wth=x" | want //loadgen:probe, or ` +
+			`//loadgen:probe with=NAME`, `4:1: //loadgen:probe has arguments that it does not know: "with=x y"`}},
 	{"a probe of nothing", `
 //loadgen:probe
 func f() {}
@@ -115,12 +116,26 @@ func _() {
 		`3:5: //loadgen:probe wants a map[string]func(), n is int | move the directive to the table, or remove it`,
 		`3:8: //loadgen:probe wants a map[string]func(), the keys of m are int`,
 		`5:2: //loadgen:probe wants a map[string]func(), the elements of s are int`,
-		`7:2: the signature of the handlers of f is func(int) error, a probe's is func() | register closures of type ` +
-			`func(), or name a probe of that very signature: //loadgen:probe with=NAME, func NAME(key string, next ` +
-			`func(int) error) func(int) error`,
+		`7:2: the signature of the handlers of f is func(int) error, a probe's is func() | register closures of ` +
+			`type func(), or name a probe of that very signature: //loadgen:probe with=NAME, func NAME(key string, ` +
+			`next func(int) error) func(int) error`,
 		`10:6: the signature of the handlers of h is func() error, a probe's is func()`,
 		`13:2: //loadgen:probe wants a map[string]func(), ok is func()`,
 		`13:6: //loadgen:probe wants a map[string]func(), c is chan int`}},
+	{"types that hold themselves", `
+//loadgen:probe
+type m map[string]m
+//loadgen:probe
+type s []s
+//loadgen:probe
+var t *map[string][]map[string]func()`, []string{
+		`3:6: //loadgen:probe wants a map[string]func(), the elements of m are m`,
+		`5:6: //loadgen:probe wants a map[string]func(), s is s`}},
+	{"an import cycle", `
+import "example.com/forms/fault0"
+func Trace(key string, next func()) func() { return next }
+func init() { fault0.Elsewhere["a"] = func() {} }`, []string{
+		`4:39: probe Imports of package example.com/forms/imports cannot be used here: its package imports this one`}},
 	{"probes that do not fit", `
 type h func()
 func trace(string, func()) func(int)       { return nil }
@@ -152,13 +167,13 @@ var m8 map[string]func()
 var m9 map[string]func()
 //loadgen:probe with=example.com/none.Trace
 var m10 map[string]func()`, []string{
-		`13:5: probe trace is func(string, func()) func(int), want func(key string, next func()) func() | types must be ` +
-			`identical: a named type is not its underlying type`,
+		`13:5: probe trace is func(string, func()) func(int), want func(key string, next func()) func() | types ` +
+			`must be identical: a named type is not its underlying type`,
 		`15:5: probe named is func(string, h) h, want func(key string, next func()) func()`,
 		`17:5: probe variadic is func(string, ...func()) func(), want`,
 		`19:5: probe swapped is func(func(), string) func(), want`,
-		`20:1: probe generic has type parameters | declare func NAME(key string, next F) F, where F is the type of the ` +
-			`handlers`,
+		`20:1: probe generic has type parameters | declare func NAME(key string, next F) F, where F is the type ` +
+			`of the handlers`,
 		`24:1: probe v is no function`, `26:1: probe none is not declared in package`,
 		`28:1: probe os.exit: the program has no package os | name a function of this package, or of one that the ` +
 			`program imports, with its import path`,
@@ -185,6 +200,8 @@ func trace(key string, next func()) func() { return next }
 var M map[string]func()
 //loadgen:probe with=trace
 var Hidden = map[string]func(){"here": func() {}}
+//loadgen:probe with=example.com/forms/imports.Imports
+var Elsewhere = map[string]func(){}
 `
 
 func TestProblemsHaveAPositionAReasonAndAHint(t *testing.T) {
@@ -198,6 +215,11 @@ func TestProblemsHaveAPositionAReasonAndAHint(t *testing.T) {
 			text = c.text + "\n\npackage " + name + "\n"
 		}
 		archives[name] = &txtar.Archive{Files: []txtar.File{{Name: "x.go", Data: []byte(text)}}}
+		if c.name == "an import cycle" {
+			archives["imports"] = &txtar.Archive{Files: []txtar.File{{Name: "x.go", Data: []byte(
+				"package imports\nimport _ \"example.com/forms/" + name + "\"\n" +
+					"func Imports(key string, next func()) func() { return next }\n")}}}
+		}
 	}
 	dir := module(t, archives)
 	r, err := rewrite.Rewrite(loaded(t, dir), rewrite.Options{ProbePath: probe.Module})

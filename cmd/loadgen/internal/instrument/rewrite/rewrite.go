@@ -88,6 +88,7 @@ func Rewrite(p *load.Program, o Options) (*Result, error) {
 	}
 	g.linkLive(files)
 	for _, f := range files {
+		f.flushAtEnd()
 		f.walk()
 		if err := f.finish(); err != nil {
 			return nil, err
@@ -118,7 +119,8 @@ func (g *program) files() (files []*file) {
 	return files
 }
 
-// linkLive chooses a file of each package main, or of the tests of each package, that imports Live and Bridge. External tests come last in the order of initialization, so they are the first choice.
+// linkLive chooses a file of each package main, or of the tests of each package, that imports Live and Bridge.
+// External tests come last in the order of initialization, so they are the first choice.
 func (g *program) linkLive(files []*file) {
 	chosen := map[string]*file{} // by directory
 	for _, f := range files {
@@ -135,7 +137,8 @@ func (g *program) linkLive(files []*file) {
 	}
 	for _, f := range chosen {
 		f.effect(g.options.Live)
-		if !g.options.Tests || strings.HasSuffix(f.syntax.Name.Name, "_test") { // else the bridge may import the package
+		// The bridge may import a package, so that the package's own tests cannot import the bridge.
+		if !g.options.Tests || strings.HasSuffix(f.syntax.Name.Name, "_test") {
 			f.effect(g.options.Bridge)
 		}
 	}

@@ -95,19 +95,27 @@ func classify(t types.Type) (class, *types.Map) {
 }
 
 // innermost returns the type of what t holds at last: t itself, or of the elements of pointers, slices, arrays, and
-// maps of maps.
+// maps of maps. Of a type that holds itself, it returns t.
 func innermost(t types.Type) types.Type {
-	switch u := t.Underlying().(type) {
-	case *types.Pointer:
-		return innermost(u.Elem())
-	case *types.Slice:
-		return innermost(u.Elem())
-	case *types.Array:
-		return innermost(u.Elem())
-	case *types.Map:
-		switch u.Elem().Underlying().(type) {
-		case *types.Pointer, *types.Slice, *types.Array, *types.Map:
-			return innermost(u.Elem())
+	inner, seen := t, map[types.Type]bool{}
+	for !seen[inner] {
+		seen[inner] = true
+		switch u := inner.Underlying().(type) {
+		case *types.Pointer:
+			inner = u.Elem()
+		case *types.Slice:
+			inner = u.Elem()
+		case *types.Array:
+			inner = u.Elem()
+		case *types.Map:
+			switch u.Elem().Underlying().(type) {
+			case *types.Pointer, *types.Slice, *types.Array, *types.Map:
+				inner = u.Elem()
+			default:
+				return inner
+			}
+		default:
+			return inner
 		}
 	}
 	return t

@@ -4,8 +4,8 @@
 // program imports it by itself.
 //
 // It imports no package that has anything to initialize, not even package runtime, and has no such variables either.
-// So the packages that import it are initialized in the same order as without it. Package live, below this one, has the clock and the
-// output; the overlay imports it in package main.
+// So the packages that import it are initialized in the same order as without it. Package live, below this one, has
+// the clock and the output; the overlay imports it in package main.
 //
 // Two forms of probes exist. [L] marks a function literal that begins and ends an [Entry] by itself. [W] wraps any
 // other function, which adds a frame to its stack. Neither probes a function twice.
@@ -22,6 +22,7 @@ type Entry struct {
 
 	known                       atomic.Bool // it is in the list of entries
 	begun, ended, broken, nanos atomic.Int64
+	handles                     [mostObservers]any // what the observers have returned
 	next                        *Entry
 }
 
@@ -34,12 +35,13 @@ func (e *Entry) Counts() (begun, ended, broken, nanos int64) {
 
 // An Observer is called before and after each call of a handler, by many goroutines at once.
 type Observer interface {
-	// Register is called once for each entry, before its first call.
-	Register(e *Entry)
-	// Begin is called in the goroutine of the call. The call passes its result to End.
-	Begin(e *Entry) (state any)
-	// End is called after the call. Without ok, the call ended in a panic or in runtime.Goexit.
-	End(e *Entry, state any, ok bool)
+	// Register is called once for each entry, before its first call. The calls pass on what it returns.
+	Register(e *Entry) (handle any)
+	// Begin is called in the goroutine of the call.
+	Begin(handle any) (state any)
+	// End is called after the call, with the result of Begin. Without ok, the call ended in a panic or in
+	// runtime.Goexit.
+	End(handle, state any, ok bool)
 }
 
 // mostObservers is how many observers a program may have.
@@ -54,6 +56,8 @@ var (
 	wrapper   atomic.Uintptr                   // the code of the closure that wrap returns
 	clock     atomic.Pointer[func() int64]
 	observers atomic.Pointer[[]Observer] // never changed in place
+	idle      atomic.Bool                // nobody will ask for the counts
+	flush     atomic.Pointer[func()]
 )
 
 // A place is where a handler is registered, and its key.
@@ -64,6 +68,23 @@ type place struct{ site, key string }
 // runtime interrupts a goroutine that spins for long.
 func acquire() {
 	for !lock.CompareAndSwap(false, true) {
+	}
+}
+
+// Idle says that nobody will ask for counts, unless there is an observer. From then on, a call costs a comparison.
+func Idle() {
+	acquire()
+	defer lock.Store(false)
+	idle.Store(observers.Load() == nil)
+}
+
+// OnFlush sets the function that Flush calls.
+func OnFlush(f func()) { flush.Store(&f) }
+
+// Flush writes all counts. It is deferred in function main.
+func Flush() {
+	if f := flush.Load(); f != nil {
+		(*f)()
 	}
 }
 
@@ -86,9 +107,10 @@ func Observe(o Observer) {
 		known = append(known, e)
 	}
 	for i := len(known) - 1; i >= 0; i-- { // in the order of registration
-		o.Register(known[i])
+		known[i].handles[len(all)-1] = o.Register(known[i])
 	}
 	observers.Store(&all)
+	idle.Store(false)
 }
 
 // register adds e to the list of entries, and to the observers. The caller holds the lock.
@@ -98,8 +120,8 @@ func register(e *Entry) {
 	}
 	e.next, entries = entries, e
 	if all := observers.Load(); all != nil {
-		for _, o := range *all {
-			o.Register(e)
+		for i, o := range *all {
+			e.handles[i] = o.Register(e)
 		}
 	}
 	e.known.Store(true)
@@ -171,8 +193,8 @@ func codeOf(f func()) uintptr { return **(**uintptr)(unsafe.Pointer(&f)) }
 
 // A Run is one call of a handler.
 type Run struct {
-	e      *Entry
-	begun  int64 // on the clock; -1: there was none
+	e      *Entry // nil: nobody asks
+	begun  int64  // on the clock; -1: there was none
 	ok     bool
 	seen   *[]Observer // those that saw it begin
 	states [mostObservers]any
@@ -180,6 +202,9 @@ type Run struct {
 
 // Begin begins a call. A call that ends the process, as os.Exit does, is counted, too.
 func (e *Entry) Begin() Run {
+	if idle.Load() {
+		return Run{}
+	}
 	e.begun.Add(1)
 	r := Run{e: e, begun: -1, seen: observers.Load()}
 	if r.seen != nil {
@@ -198,7 +223,7 @@ func (r *Run) observe() {
 		lock.Store(false)
 	}
 	for i, o := range *r.seen {
-		r.states[i] = o.Begin(r.e)
+		r.states[i] = o.Begin(r.e.handles[i])
 	}
 }
 
@@ -207,6 +232,9 @@ func (r *Run) OK() { r.ok = true }
 
 // End ends a call.
 func (r *Run) End() {
+	if r.e == nil {
+		return
+	}
 	if now := clock.Load(); now != nil && r.begun >= 0 {
 		if took := (*now)() - r.begun; took > 0 {
 			r.e.nanos.Add(took)
@@ -218,7 +246,7 @@ func (r *Run) End() {
 	r.e.ended.Add(1)
 	if r.seen != nil {
 		for i, o := range *r.seen {
-			o.End(r.e, r.states[i], r.ok)
+			o.End(r.e.handles[i], r.states[i], r.ok)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package lgprobe_test
 
 import (
+	"flag"
 	"maps"
+	"os"
 	"runtime"
 	"testing"
 
@@ -15,14 +17,14 @@ type watcher struct {
 	begun, ended, failed int
 }
 
-func (w *watcher) Register(e *lgprobe.Entry)  { w.entries = append(w.entries, e) }
-func (w *watcher) Begin(e *lgprobe.Entry) any { w.begun++; return e }
-func (w *watcher) End(e *lgprobe.Entry, state any, ok bool) {
+func (w *watcher) Register(e *lgprobe.Entry) any { w.entries = append(w.entries, e); return e }
+func (w *watcher) Begin(handle any) any          { w.begun++; return handle }
+func (w *watcher) End(handle, state any, ok bool) {
 	w.ended++
 	if !ok {
 		w.failed++
 	}
-	if state != any(e) {
+	if state != handle {
 		panic("the state is that of another call")
 	}
 }
@@ -30,7 +32,14 @@ func (w *watcher) End(e *lgprobe.Entry, state any, ok bool) {
 // seen is the only observer of this process: there is no way to remove one.
 var seen = &watcher{}
 
-func init() { lgprobe.Observe(seen) }
+// Benchmarks have no observer.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() == "" {
+		lgprobe.Observe(seen)
+	}
+	os.Exit(m.Run())
+}
 
 // entry returns the entry that was registered with a key.
 func entry(t *testing.T, key string) (found *lgprobe.Entry) {
@@ -52,7 +61,8 @@ func entry(t *testing.T, key string) (found *lgprobe.Entry) {
 func want(t *testing.T, key string, begun, ended, broken int64) {
 	t.Helper()
 	if b, e, x, _ := entry(t, key).Counts(); b != begun || e != ended || x != broken {
-		t.Errorf("%s: %d calls began, %d ended, %d of them broken: want %d, %d and %d", key, b, e, x, begun, ended, broken)
+		t.Errorf("%s: %d calls began, %d ended, %d of them broken: want %d, %d and %d", key, b, e, x, begun, ended,
+			broken)
 	}
 }
 
@@ -150,8 +160,8 @@ func TestObserversSeeEveryCall(t *testing.T) {
 		defer func() { _ = recover() }()
 		lgprobe.W("seen", "fails", func() { panic(1) })()
 	}()
-	if begun, ended, failed := seen.begun-before.begun, seen.ended-before.ended, seen.failed-before.failed; begun != 3 ||
-		ended != 3 || failed != 1 {
+	begun, ended, failed := seen.begun-before.begun, seen.ended-before.ended, seen.failed-before.failed
+	if begun != 3 || ended != 3 || failed != 1 {
 		t.Errorf("%d, %d, %d", begun, ended, failed)
 	}
 }
@@ -213,5 +223,22 @@ func TestACallAllocatesNothing(t *testing.T) {
 	around()
 	if _, _, _, after := entry(t, "allocations").Counts(); after-before != 10 {
 		t.Errorf("two calls of 5 ns each took %d ns", after-before)
+	}
+}
+
+// With an observer, somebody asks for the counts.
+func TestProbesAreNotIdleIfThereIsAnObserver(t *testing.T) {
+	lgprobe.Idle()
+	lgprobe.W("idle", "idle", func() {})()
+	want(t, "idle", 1, 1, 0)
+}
+
+func TestFlushCallsTheFunctionThatIsSet(t *testing.T) {
+	lgprobe.Flush()
+	n := 0
+	lgprobe.OnFlush(func() { n++ })
+	lgprobe.Flush()
+	if n != 1 {
+		t.Errorf("%d calls", n)
 	}
 }

@@ -44,12 +44,12 @@ func TestTheFileIsAlwaysComplete(t *testing.T) {
 	keys := []string{"plain", "quotes \" and \\", "line\nbreak\x00", "no UTF-8 \xff", "\u4e16", ""}
 	for i, key := range keys {
 		e := &lgprobe.Entry{Site: "site", Key: key}
-		f.Register(e)
+		handle := f.Register(e)
 		for range i {
-			f.Begin(e)
 			run := e.Begin()
+			f.Begin(handle)
 			run.End()
-			f.End(e, nil, false)
+			f.End(handle, nil, false)
 		}
 		d := read(t, path)
 		if want := string([]rune(key)); len(d.Probes) != i+1 || d.Probes[i].Key != want || d.Probes[i].Site != "site" {
@@ -66,3 +66,48 @@ func TestAFileThatCannotBeWrittenIsAnError(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// The file is never more than a call in a thousand behind, and after flush it is exact.
+func TestManyCallsAreWrittenNowAndThen(t *testing.T) {
+	written, last := 0, int64(0)
+	for n := int64(1); n <= 1e6; n++ {
+		if isWritten(n) {
+			written, last = written+1, n
+		}
+		if behind := n - last; behind*1000 > n {
+			t.Fatalf("after %d calls, %d are written", n, last)
+		}
+	}
+	if written > 15_000 {
+		t.Errorf("%d of a million calls are written", written)
+	}
+	path := filepath.Join(t.TempDir(), "probes.json")
+	f, err := newFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &lgprobe.Entry{Site: "site", Key: "key"}
+	handle := f.Register(e)
+	for range 9999 {
+		run := e.Begin()
+		f.Begin(handle)
+		run.End()
+		f.End(handle, nil, false)
+	}
+	if p := read(t, path).Probes[0]; p.Calls != 9992 {
+		t.Errorf("%+v, want 9,992 calls: the last multiple of 8", p)
+	}
+	f.flush()
+	if p := read(t, path).Probes[0]; p.Calls != 9999 || p.Ended != 9999 {
+		t.Errorf("%+v, want 9,999 calls", p)
+	}
+}
+
+// nothing is an observer that makes the probes count, as the file does in a program.
+type nothing struct{}
+
+func (nothing) Register(*lgprobe.Entry) any { return nil }
+func (nothing) Begin(any) any               { return nil }
+func (nothing) End(any, any, bool)          {}
+
+func init() { lgprobe.Observe(nothing{}) }
