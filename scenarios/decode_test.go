@@ -68,7 +68,8 @@ unknown: 1
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
 		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, http, grpc, ` +
 			`service, arms, handlers, arrivals, qps, load, closed, think, ` +
-			`instrument, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, ` +
+			`instrument, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, ` +
+			`warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, ` +
 			`timeout, seed, full`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))

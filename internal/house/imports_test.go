@@ -96,7 +96,10 @@ var rooms = map[string][]string{
 	"sockets":                          {"format", "report"},
 	"terminal":                         {"format"},
 	"usl":                              {"format"},
-	"visit":                            {"format", "machine", "otlpsink", "service"},
+	"visit": {"format", "instrument/probe/lgprobe", "machine", "otlpsink", "service", "visit/bare",
+		"visit/compiled"},
+	"visit/bare":     {},
+	"visit/compiled": {"instrument/probe/lgprobe"},
 }
 
 const (

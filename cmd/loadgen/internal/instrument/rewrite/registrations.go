@@ -12,9 +12,9 @@ import (
 // registerPath is the import path of package register.
 const registerPath = "github.com/loadgen-go/loadgen/observable/register"
 
-// registration reports what register.Validate would refuse of a literal, if it is a register.Registration. A field that
-// is no constant, or whose type is an interface, is left to Validate. So is a field that is not set, unless the literal
-// is an argument of Register or Validate.
+// registration reports what register.Validate would refuse of a literal, if it is a register.Registration. A field
+// that is no constant, or whose type is an interface, is left to Validate. So is a field that is not set, unless the
+// literal is an argument of Register or Validate.
 func (f *file) registration(n *ast.CompositeLit) {
 	if !isNamed(f.pkg.Info.TypeOf(n), "Registration") {
 		return
