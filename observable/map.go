@@ -72,6 +72,7 @@ type Map struct {
 	mu     sync.Mutex // serialises writers
 	table  atomic.Pointer[map[string]*entry]
 	direct atomic.Pointer[map[string]func()] // the result of function direct for table
+	probes atomic.Pointer[[]*entry]          // never changed in place
 }
 
 // New returns an empty Map. It returns an error that lists every wrong or contradictory
@@ -90,6 +91,7 @@ func New(opts Options) (*Map, error) {
 			return nil, fmt.Errorf("observable: %w", err)
 		}
 	}
+	firstMap.CompareAndSwap(nil, m)
 	return m, nil
 }
 

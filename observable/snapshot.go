@@ -22,7 +22,7 @@ type Stats struct {
 	Duration     Histogram   // durations of the calls that ended, if Options.Histogram is set
 }
 
-// Snapshot returns the statistics of every key, sorted by key. Each number is exact, and
+// Snapshot returns the statistics of every key and every [Probe], sorted by key. Each number is exact, and
 // Calls and InFlight are read at the same instant. The other numbers may be from slightly
 // different instants while calls run.
 //
@@ -34,6 +34,9 @@ func (m *Map) Snapshot() []Stats {
 	var stats []Stats
 	for _, e := range m.entries() {
 		stats = append(stats, e.stats())
+	}
+	for _, e := range m.probeEntries() {
+		stats = append(stats, m.probeStats(e))
 	}
 	slices.SortFunc(stats, func(a, b Stats) int { return strings.Compare(a.Key, b.Key) })
 	return stats

@@ -67,9 +67,9 @@ unknown: 1
 		`test.yaml:17:10: workers is a mapping: want 1 to 100000, or auto`,
 		`test.yaml:18:7: queue is empty: want 1 to 1073741824`,
 		`test.yaml:19:1: unknown field "unknown": want one of name, about, target, http, grpc, ` +
-			`service, arms, handlers, arrivals, qps, ` +
-			`load, closed, think, spans, sampling, processors, attributes, metrics, quantile, live, compare, ` +
-			`duration, warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, ` +
+			`service, arms, handlers, arrivals, qps, load, closed, think, ` +
+			`instrument, spans, sampling, processors, attributes, metrics, quantile, live, compare, duration, ` +
+			`warmup, rounds, workers, overload, queue, pace, window, slo, slo-visits, abort, failed, ` +
 			`timeout, seed, full`,
 	}
 	_, err := scenarios.Decode("test.yaml", []byte(text))
@@ -171,7 +171,8 @@ func TestAFileThatCannotBeReadSaysWhy(t *testing.T) {
 		{"a missing file", filepath.Join(dir, "x.yml"), "no such file"},
 		{"a missing file in the working directory", "mine.yaml", "no such file"},
 		{"an unknown scenario", "span-reus", `no scenario and no file is called "span-reus" (did you mean ` +
-			`span-reuse-full or span-reuse?): want one of metrics-cost, otel-spec, quantile-live, service-spans`},
+			`span-reuse-full or span-reuse?): want one of instrument-cost, metrics-cost, otel-spec, ` +
+			`quantile-live, service-spans`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := scenarios.Load(row.path); err == nil || !strings.Contains(err.Error(), row.want) ||

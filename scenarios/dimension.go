@@ -44,6 +44,7 @@ const (
 	Sampling   = "sampling"
 	Processors = "processors"
 	Quantile   = "quantile"
+	Instrument = "instrument"
 )
 
 // None is the arm without spans, a processor or metrics, or, in live scenarios, without an estimator.
@@ -54,6 +55,9 @@ const (
 	Always = "always"
 	Never  = "never"
 )
+
+// Compiled is the arm of Instrument whose handlers have probes that loadgen instrument adds at compile time.
+const Compiled = "compiled"
 
 // MapTarget is the instrumented map of handlers, which is the default target.
 const MapTarget = "map"
@@ -88,13 +92,21 @@ var dimensions = []Dimension{
 		Unused: func(s *Scenario) bool { return len(s.arms[ServiceArm]) == 0 },
 	},
 	{
+		Name: Instrument, OfMap: true, Arms: []string{"registered", None, Compiled}, Default: []string{"registered"},
+		About: "Arms: how handlers are observed: not at all, in a map of package observable, or with the probes of " +
+			"loadgen instrument.",
+		Idle: ofOwnTarget,
+	},
+	{
 		Name: Spans, About: "Arms: ways of making spans.", Always: true, Default: []string{None}, InProcess: true,
-		Arms: []string{None, "noop", "pooled-value", "pooled", "pooled-off", "sdk"}, Idle: ofService,
+		Arms: []string{None, "noop", "pooled-value", "pooled", "pooled-off", "sdk"},
+		Idle: func(c Cell) bool { return ofService(c) || unobserved(c) },
 	},
 	{
 		Name:  Sampling,
 		About: "Arms: which spans are sampled; parent-0.01 follows the parent and samples 1 in 100 roots.",
-		Arms:  []string{Always, "parent-0.01", Never}, Default: []string{Always}, Idle: silent, InProcess: true,
+		Arms:  []string{Always, "parent-0.01", Never}, Default: []string{Always}, InProcess: true,
+		Idle: func(c Cell) bool { return silent(c) || unobserved(c) },
 	},
 	{
 		Name: Processors,
@@ -102,17 +114,20 @@ var dimensions = []Dimension{
 			"nowhere, or to a receiver in another process, in batches or one by one.",
 		Arms:    []string{"batch", "discard", None, "otlp-batch", "otlp-simple"},
 		Default: []string{"batch"}, InProcess: true,
-		Idle: func(c Cell) bool { return silent(c) || c.Value(Sampling) == Never },
+		Idle: func(c Cell) bool { return silent(c) || unobserved(c) || c.Value(Sampling) == Never },
 	},
 	{
 		Name: "attributes", About: "Arms: number of attributes of a span, besides its key.", OfMap: true,
 		Arms: []string{"0", "2", "6"}, Default: []string{"0"},
 		// OpenTelemetry metrics have the attributes, too.
-		Idle: func(c Cell) bool { return silent(c) && c.Value("metrics") != "otel" || ofOwnTarget(c) },
+		Idle: func(c Cell) bool {
+			return silent(c) && c.Value("metrics") != "otel" || ofOwnTarget(c) || unobserved(c)
+		},
 	},
 	{
 		Name: "metrics", About: "Arms: what counts calls and measures their durations.", OfMap: true,
-		Arms: []string{None, "otel", "own", "prometheus"}, Default: []string{None}, Idle: ofOwnTarget,
+		Arms: []string{None, "otel", "own", "prometheus"}, Default: []string{None},
+		Idle: func(c Cell) bool { return ofOwnTarget(c) || unobserved(c) },
 	},
 	{
 		Name: Quantile, About: "Arms: latency estimators.",
@@ -121,11 +136,15 @@ var dimensions = []Dimension{
 			"; and of none, alone or if live",
 		Usual:  "all but the peers",
 		Unused: func(s *Scenario) bool { return !s.Live }, // every cell compares all estimators
+		Idle:   unobserved,
 	},
 }
 
 // silent reports whether a cell makes no spans.
 func silent(c Cell) bool { return c.Value(Spans) == None || c.Value(Spans) == "noop" }
+
+// unobserved reports whether a cell calls handlers of a plain map, which package observable does not observe.
+func unobserved(c Cell) bool { return c.Value(Instrument) == None || c.Value(Instrument) == Compiled }
 
 // ofOwnTarget reports whether a cell calls a target of the program's own.
 func ofOwnTarget(c Cell) bool { return c.Value(Target) != "" && c.Value(Target) != MapTarget }

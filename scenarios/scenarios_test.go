@@ -240,6 +240,15 @@ func TestCellsAreEveryArmAtEveryRate(t *testing.T) {
 		live.Cells()[1].String() != "spans=none/quantile=hdr/qps=1000" {
 		t.Errorf("cells %v", live.Cells())
 	}
+	got = nil
+	for _, c := range decode(t, least+"spans: [none, sdk]\ninstrument: [none, registered, compiled]").Cells() {
+		got = append(got, c.String())
+	}
+	want = []string{"instrument=none/qps=1000", "instrument=registered/spans=none/qps=1000",
+		"instrument=registered/spans=sdk/qps=1000", "instrument=compiled/qps=1000"}
+	if diff := cmp.Diff(want, got, alike); diff != "" {
+		t.Errorf("handlers in a plain map have no spans: cells -want +got:\n%s", diff)
+	}
 	if s := decode(t, least+"spans: [none, sdk, pooled]"); len(s.Compare) != 2 ||
 		s.Compare[1].String() != "pooled vs none" {
 		t.Errorf("by default %v are compared", s.Compare)

@@ -4,6 +4,7 @@
 //	loadgen run [SCENARIO]        run a scenario, compare its arms, and leave results
 //	loadgen plan [SCENARIO]       show what a scenario would run, without running it
 //	loadgen buckets [RUN|FILE]    choose the buckets of a Prometheus histogram
+//	loadgen instrument go build   build a program with probes in its tables of handlers
 //	loadgen scenarios             list the built-in scenarios
 //	loadgen show RUN              print the tables and comparisons of a run again
 //	loadgen report RUN            draw a run as one HTML page

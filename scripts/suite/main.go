@@ -3,8 +3,10 @@
 //	suite flaky [-rounds N] [-run REGEXP] [-quick] [PACKAGES]
 //	suite explore [-run REGEXP] [-seed N] DURATION [PACKAGES]
 //	suite fuzz [-run REGEXP] MINUTES [PACKAGES]
+//	suite programs [-run REGEXP]
 //
-// scripts/flaky, scripts/explore and scripts/fuzz are the commands to call. Suite exits with 0 if nothing failed, 1 if
+// scripts/flaky, scripts/explore, scripts/fuzz and scripts/programs are the commands to call. Suite exits with 0 if
+// nothing failed, 1 if
 // something failed, 2 if it could not run, and 130 if it was interrupted. In every case it prints what it has counted.
 package main
 
@@ -36,9 +38,11 @@ func run(ctx context.Context, args []string) error {
 			return explore(ctx, args[1:])
 		case "fuzz":
 			return fuzz(ctx, args[1:])
+		case "programs":
+			return programs(ctx, args[1:])
 		}
 	}
-	return errors.New("run scripts/flaky, scripts/explore or scripts/fuzz; each has -help")
+	return errors.New("run scripts/flaky, scripts/explore, scripts/fuzz or scripts/programs; each has -help")
 }
 
 // status returns the exit status for err. It prints err, unless that stands for failures that have been printed.

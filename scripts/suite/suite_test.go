@@ -164,7 +164,7 @@ func TestBadArgumentsAreExplained(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":        {nil, "scripts/flaky, scripts/explore or scripts/fuzz"},
+		"nothing":        {nil, "scripts/flaky, scripts/explore, scripts/fuzz or scripts/programs"},
 		"no duration":    {[]string{"explore"}, "DURATION is missing"},
 		"not a duration": {[]string{"explore", "ten"}, `"ten": want a duration`},
 		"negative":       {[]string{"explore", "-run=x", "--", "-1s"}, "want a duration"},
@@ -177,7 +177,7 @@ func TestBadArgumentsAreExplained(t *testing.T) {
 		"no fuzz target": {[]string{"fuzz", "-run=TestBadArguments", "1", "."},
 			"no property test and no fuzz target"},
 		"no rounds":       {[]string{"flaky", "-rounds=0"}, "-rounds 0: want at least 1"},
-		"unknown command": {[]string{"flakey"}, "scripts/flaky, scripts/explore or scripts/fuzz"},
+		"unknown command": {[]string{"flakey"}, "scripts/flaky, scripts/explore, scripts/fuzz or scripts/programs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := run(t.Context(), c.args); err == nil || !strings.Contains(err.Error(), c.want) ||

@@ -276,7 +276,7 @@ Each command has a --help of its own.`,
 	root.AddGroup(commandGroups...)
 	addGroup(root, "measure", measuring(newRun(own)), measuring(newCapacity(own)), newQuantiles(),
 		measuring(newSelftest()))
-	addGroup(root, "plan", newPlan(own), newScenarios(own), newBuckets())
+	addGroup(root, "plan", newPlan(own), newScenarios(own), newBuckets(), newInstrument())
 	addGroup(root, "read", newShow(), newReport())
 	addGroup(root, "compare", newCompare(), newHistory())
 	addGroup(root, "help", newCompletion(root.Name()))

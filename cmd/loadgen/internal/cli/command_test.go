@@ -249,6 +249,8 @@ func TestScenariosOfOtherArmsRunAndSetThemSideBySide(t *testing.T) {
 			"\n- processors=batch vs processors=none at 4,000/s, spans=sdk, sampling=always:"},
 		"metrics-cost": {"\nmetrics     offered/s", "\nown  ", "\n- metrics=own vs metrics=otel at 4,000/s: ",
 			"-col '/metrics@(none otel own prometheus)'"},
+		"instrument-cost": {"\ncompiled    ", "\n- instrument=compiled vs instrument=registered at 4,000/s: ",
+			"-col '/instrument@(none registered compiled)'"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		code, stdout, stderr := execute(t, "run", name, "--qps", "4k", "--rounds", "1", "--duration", "20ms",

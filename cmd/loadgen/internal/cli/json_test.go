@@ -142,6 +142,7 @@ func TestABadCommandLineIsADocumentToo(t *testing.T) {
 		{"quantiles --format json --q 2", `"2" is no quantile`},
 		{"quantiles --format json --tags", "--tags: no log"},
 		{"buckets --format json", "there are no latencies"},
+		{"instrument check --format json --mode x", `--mode: "x" is unknown`},
 		{"capacity --format json", "there is no objective"},
 		{"capacity plan --format json", "--peak is missing"},
 	} {

@@ -64,9 +64,16 @@ func (o *output) String() string {
 // start starts the command in a directory, or in one of its own if dir is "".
 func start(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	return startWith(t, dir, nil, args...)
+}
+
+// startWith is start with variables added to the environment.
+func startWith(t *testing.T, dir string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{ended: make(chan struct{})}
 	p.cmd, _, _ = command(t, args...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	p.cmd.Env = append(os.Environ(), env...)
 	if dir != "" {
 		p.cmd.Dir = dir
 	}

@@ -181,14 +181,25 @@ func (l *loading) measure(ctx context.Context) (*results.Visit, error) {
 		}
 	}
 	// Of calls that were given up the target may know or not.
-	if m, ok := l.target.(*observable.Map); ok && !l.own && !v.Record.Interrupted && l.givenUp == 0 {
-		if err := l.metering.check(meter.ctx, m, calls); err != nil {
+	if !l.own && !v.Record.Interrupted && l.givenUp == 0 {
+		if err := l.check(meter.ctx, calls); err != nil {
 			return nil, err
 		}
 	}
 	v.Verdict = slices.Concat(v.Record.Verdict(0.5, 0.99), notWarm(v.Warmup, left), lost(v.Spans),
 		noise(v.Machine, l.local && l.up == nil), throttled(v.Machine))
 	return v, nil
+}
+
+// check returns an error unless what observes the handlers has counted all calls.
+func (l *loading) check(ctx context.Context, calls uint64) error {
+	switch target := l.target.(type) {
+	case *observable.Map:
+		return l.metering.check(ctx, target, calls)
+	case *table:
+		return target.check(calls)
+	}
+	return nil
 }
 
 // spent returns the CPU time of the processes that belong to the visit, under load: of the service that it started and

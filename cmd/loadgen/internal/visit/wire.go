@@ -61,6 +61,13 @@ func newTarget(ctx context.Context, req *Request, own *Own, pipeline *spans.Pipe
 	case own == nil && req.Scenario.TargetOf(req.Cell) == scenarios.SpanTarget:
 		return newSpanTarget(req.Cell.Closed(), pipeline), nil, nil
 	case own == nil:
+		if arm := req.Cell.Value(scenarios.Instrument); arm == scenarios.None || arm == scenarios.Compiled {
+			handlers, err := newHandlers(ctx, req)
+			if err != nil {
+				return nil, nil, err
+			}
+			return newTable(arm, handlers), handlers.keys, nil
+		}
 		return newMap(ctx, req, pipeline, metering)
 	}
 	provider := pipeline.Provider
@@ -87,7 +94,36 @@ func keysOf(req *Request, own *Own) (schedule.Keys, error) {
 	return schedule.Zipf(own.Keys, req.Scenario.Handlers.Zipf, req.Seed)
 }
 
-// newMap returns the map under load and its keys. If ctx ends, the work of its handlers is cut short.
+// A handlers is the handlers of the map, and the order in which their keys are called.
+type handlers struct {
+	names []string
+	keys  schedule.Keys
+	make  func(name string) func()
+}
+
+// newHandlers returns the handlers that a visit calls. If ctx ends, their work is cut short.
+func newHandlers(ctx context.Context, req *Request) (*handlers, error) {
+	h := &req.Scenario.Handlers
+	work := work.Work{Spin: h.Spin, Allocate: h.Allocate, Distribution: h.Distribution, Seed: req.Seed}
+	if err := work.Check(); err != nil {
+		return nil, err
+	}
+	all := &handlers{names: req.Scenario.KeysOf(req.Cell.Level), make: func(name string) func() {
+		return work.Handler(ctx, name, req.Turns)
+	}}
+	var err error
+	if all.names != nil { // of a replay
+		_, all.keys, err = req.Scenario.Schedule(req.Cell.Level, req.Seed)
+		return all, err
+	}
+	for i := range h.Keys {
+		all.names = append(all.names, fmt.Sprintf("handler-%d", i))
+	}
+	all.keys, err = schedule.Zipf(all.names, h.Zipf, req.Seed)
+	return all, err
+}
+
+// newMap returns the map under load and its keys.
 func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, metering *metering) (*observable.Map,
 	schedule.Keys, error) {
 	attributes, err := attributesOf(&req.Cell)
@@ -116,29 +152,16 @@ func newMap(ctx context.Context, req *Request, pipeline *spans.Pipeline, meterin
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &req.Scenario.Handlers
-	work := work.Work{Spin: h.Spin, Allocate: h.Allocate, Distribution: h.Distribution, Seed: req.Seed}
-	if err := work.Check(); err != nil {
+	handlers, err := newHandlers(ctx, req)
+	if err != nil {
 		return nil, nil, err
 	}
-	names := req.Scenario.KeysOf(req.Cell.Level)
-	replayed := names != nil
-	if !replayed {
-		for i := range h.Keys {
-			names = append(names, fmt.Sprintf("handler-%d", i))
-		}
-	}
-	for i := range names {
-		if err := m.Register(names[i], work.Handler(ctx, names[i], req.Turns)); err != nil {
+	for _, name := range handlers.names {
+		if err := m.Register(name, handlers.make(name)); err != nil {
 			return nil, nil, err
 		}
 	}
-	if replayed {
-		_, keys, err := req.Scenario.Schedule(req.Cell.Level, req.Seed)
-		return m, keys, err
-	}
-	keys, err := schedule.Zipf(names, h.Zipf, req.Seed)
-	return m, keys, err
+	return m, handlers.keys, nil
 }
 
 // An instrument is a latency estimator on the path of calls. Estimators are not safe for

@@ -1,0 +1,153 @@
+package instrument_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// bridged is a program that uses package observable, and has handlers in a table of its own, too.
+const bridged = `
+-- main.go --
+package main
+
+import (
+	"context"
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/loadgen-go/loadgen/observable"
+)
+
+var table = map[string]func(){
+	"inside": func() { fmt.Println("inside") },
+	"around": around,
+	"same":   around,
+	"never":  around,
+	"panics": func() { panic("it") },
+}
+
+func around() { fmt.Println("around") }
+
+func main() {
+	table["inside"]() // there is no map yet
+	spans := tracetest.NewSpanRecorder()
+	m, err := observable.New(observable.Options{
+		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)),
+		Histogram:      true,
+	})
+	if err != nil {
+		panic(err)
+	}
+	if err := m.Register("same", table["same"]); err != nil {
+		panic(err)
+	}
+	table["inside"]()
+	table["around"]()
+	table["around"]()
+	fmt.Println(m.Call(context.Background(), "same"))
+	func() {
+		defer func() { recover() }()
+		table["panics"]()
+	}()
+	fmt.Println(m.Keys(), m.Call(context.Background(), "around"))
+	for _, s := range m.Snapshot() {
+		fmt.Println(s.Key, s.Calls, s.Errors, s.InFlight, s.Duration.Count())
+	}
+	for _, s := range spans.Ended() {
+		fmt.Println(s.Name(), s.Status().Code)
+	}
+}
+`
+
+// Handlers with probes have spans, and are in the account of the program's map, as registered ones.
+func TestHandlersAreInTheAccountOfTheProgram(t *testing.T) {
+	root, err := filepath.Abs("../../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := module(t, bridged)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "go.mod" { // the same versions
+			own, _, _ := strings.Cut(string(text), "\ntool (")
+			_, requirements, _ := strings.Cut(own, "\n")
+			const path = "github.com/loadgen-go/loadgen"
+			text = []byte("module example.com/bridged\n" + requirements + "\nrequire " + path + " v0.0.0\n\n" +
+				"replace " + path + " => " + root + "\n")
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	on := filepath.Join(dir, "on")
+	build(t, dir, "build", "-o", on).must(t)
+	p, r := counts(t, on)
+	const want = `inside
+inside
+around
+around
+around
+<nil>
+[same] observable: no handler is registered for "around"
+around 2 0 0 2
+inside 1 0 0 1
+never 0 0 0 0
+panics 1 1 0 1
+same 1 0 0 1
+same@example.com/bridged/main.go:16 1 0 0 1
+inside Unset
+around Unset
+around Unset
+same@example.com/bridged/main.go:16 Unset
+same Unset
+panics Error
+`
+	if r.stdout != want || r.code != 0 {
+		t.Errorf("it printed\n%s%s\nwant\n%s", r.stdout, r.stderr, want)
+	}
+	// The file has all calls, also those before there was a map.
+	if p.calls("inside") != 2 || p.calls("around") != 2 || p.calls("same") != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A version of package observable that knows no probes is no error, and not ignored in silence.
+func TestAnOldVersionOfPackageObservableIsReported(t *testing.T) {
+	dir := module(t, `
+-- go.mod --
+module example.com/old
+
+go 1.24
+
+require github.com/loadgen-go/loadgen v0.0.0
+
+replace github.com/loadgen-go/loadgen => ./loadgen
+-- main.go --
+package main
+
+import _ "github.com/loadgen-go/loadgen/observable"
+
+func main() { map[string]func(){"a": func() {}}["a"]() }
+-- loadgen/go.mod --
+module github.com/loadgen-go/loadgen
+
+go 1.24
+-- loadgen/observable/observable.go --
+package observable
+`)
+	on := filepath.Join(dir, "on")
+	b := build(t, dir, "build", "-o", on).must(t)
+	if want := "which has no package probed beside it\n\thint: update its module"; !strings.Contains(b.output, want) {
+		t.Errorf("%q is not in\n%s", want, b.output)
+	}
+	if p, _ := counts(t, on); p.calls("a") != 1 {
+		t.Errorf("%+v", p)
+	}
+}
