@@ -128,7 +128,7 @@ func TestTheEnvironmentIsTheSameForAllArms(t *testing.T) {
 	for name, value := range map[string]string{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "1", "OTEL_BSP_EXPORT_TIMEOUT": "1",
 		"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2", "OTEL_SPAN_EVENT_COUNT_LIMIT": "1",
 		"OTEL_TRACES_SAMPLER": "always_off",
-		"OTEL_SERVICE_NAME": "other", "OTEL_RESOURCE_ATTRIBUTES": "team=red", "OTEL_BSP_MAX_QUEUE_SIZE": "1"} {
+		"OTEL_SERVICE_NAME":   "other", "OTEL_RESOURCE_ATTRIBUTES": "team=red", "OTEL_BSP_MAX_QUEUE_SIZE": "1"} {
 		t.Setenv(name, value)
 	}
 	for _, arm := range []string{"pooled", "pooled-off", "sdk"} {

@@ -239,6 +239,8 @@ func TestNumbersOfSpansThatDoNotAddUpAreAnError(t *testing.T) {
 		{"one was lost on the way", 3, 3, 2, 0, true, "2 spans were received, and 3 were sent with success"},
 		{"one came twice", 3, 3, 4, 0, true, "4 spans were received, and only 3 were made"},
 		{"calls were given up", 3, 4, 4, 0, false, ""},
+		{"calls were given up, and one span came twice", 3, 3, 4, 0, false,
+			"4 spans were received, and 3 were sent with success"},
 		{"one could not be read", 3, 3, 3, 1, true, "could not read 1 requests; the first: no gzip"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
