@@ -285,8 +285,8 @@ func TestACopyInAGoroutineHasTheSpan(t *testing.T) {
 	})
 }
 
-// What a handler has left to a goroutine may send requests to the engine itself, when Gin has taken its own context back
-// and uses it for these.
+// What a handler has left to a goroutine may send requests to the engine itself, when Gin has taken its own context
+// back and uses it for these.
 func TestARequestWithTheContextOfAnEndedOneIsObserved(t *testing.T) {
 	everyProvider(t, func(t *testing.T, r *recorder, opts obsgin.Options) {
 		engine := gin.New()

@@ -52,8 +52,8 @@ func start(dir, name string, env []string, program string, args ...string) (*pro
 	return p, nil
 }
 
-// own returns what programs get of an environment. All of them read more of it, such as OTEL_TRACES_SAMPLER and Jaeger's
-// SPAN_STORAGE_TYPE, but what the user has set there is for other programs.
+// own returns what programs get of an environment. All of them read more of it, such as OTEL_TRACES_SAMPLER and
+// Jaeger's SPAN_STORAGE_TYPE, but what the user has set there is for other programs.
 func own(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

@@ -88,7 +88,7 @@ func TestAScriptThatCannotBuildSaysSo(t *testing.T) {
 	}{
 		{"the build fails", "exit 1", false, codeBroken},
 		// As go does, the program ends with 1 after an interrupt.
-		{"an interrupt", "trap 'exit 1' INT; echo begun; while :; do sleep 0.1; done", true, codeInterrupted},
+		{"an interrupt", "trap 'exit 1' INT; echo begun; while :; do sleep 0.1; done", true, 130},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()

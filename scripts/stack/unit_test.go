@@ -80,7 +80,7 @@ func TestATraceMustHaveOneSpanOfTheRequest(t *testing.T) {
 		}
 	}
 	inside := childOf("a", 0, 10)
-	inside.end = inside.end.Add(rounding)
+	inside.end = inside.end.Add(setting)
 	traced(t, inside)
 }
 

@@ -59,9 +59,9 @@ func newPipeline(req *Request, builtIn bool, r *receiver) (*spans.Pipeline, erro
 	return o.Open()
 }
 
-// forgetOTel removes what the user has set for OpenTelemetry from the environment of this process, which is that of one
-// visit: the SDK would add it to its resource, and some of it cannot be overridden. Services and targets of the program's
-// own need it.
+// forgetOTel removes what the user has set for OpenTelemetry from the environment of this process, which is that of
+// one visit: the SDK would add it to its resource, and some of it cannot be overridden. Services and targets of the
+// program's own need it.
 func forgetOTel() error {
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "OTEL_") {
