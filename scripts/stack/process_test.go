@@ -92,7 +92,8 @@ func TestAScriptThatCannotBuildSaysSo(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "go"), []byte("#!/bin/bash\n"+row.fake+"\n"), 0o700); err != nil {
+			script := "#!/bin/bash\n" + row.fake + "\n"
+			if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
