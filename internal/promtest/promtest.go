@@ -96,7 +96,7 @@ func Start(t testing.TB, rules string, targets ...string) *Server {
 		"--web.listen-address="+address, "--enable-feature=native-histograms", "--log.level=warn")
 	var log bytes.Buffer
 	c.Stdout, c.Stderr = &log, &log
-	if err := c.Start(); err != nil {
+	if err := start(c); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

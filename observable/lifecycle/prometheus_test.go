@@ -20,7 +20,7 @@ func TestTheCollectorHasTheCounts(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	defer server.Close()
-	setenv(t, "EXPORTER_OTLP_TRACES_ENDPOINT="+server.URL)
+	setenv(t, "EXPORTER_OTLP_TRACES_ENDPOINT="+server.URL, "BSP_SCHEDULE_DELAY=3600000")
 	for _, pooled := range []bool{false, true} {
 		l := setup(t, lifecycle.Options{Pooled: pooled})
 		registry := prometheus.NewPedanticRegistry()
@@ -28,24 +28,34 @@ func TestTheCollectorHasTheCounts(t *testing.T) {
 		end(l.TracerProvider, 100)
 		_, open := l.TracerProvider.Tracer("").Start(context.Background(), "open")
 		defer open.End()
+		want := map[string]float64{"shop_spans_started_total": 101, "shop_spans_ended_total": 100,
+			"shop_spans_exported_total": 0, "shop_spans_failed_total": 0, "shop_spans_dropped_total": 0,
+			"shop_spans_waiting": 100}
+		if diff := cmp.Diff(want, gathered(t, registry)); diff != "" {
+			t.Errorf("pooled %v, before the export: %s", pooled, diff)
+		}
 		if err := l.Shutdown(context.Background()); err == nil {
 			t.Error("no error")
 		}
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]float64{}
-		for _, f := range families {
-			got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
-		}
-		want := map[string]float64{"shop_spans_started_total": 101, "shop_spans_ended_total": 100,
-			"shop_spans_exported_total": 0, "shop_spans_failed_total": 100, "shop_spans_dropped_total": 0,
-			"shop_spans_waiting": 0}
-		if diff := cmp.Diff(want, got); diff != "" {
+		want["shop_spans_failed_total"], want["shop_spans_waiting"] = 100, 0
+		if diff := cmp.Diff(want, gathered(t, registry)); diff != "" {
 			t.Errorf("pooled %v: %s", pooled, diff)
 		}
 	}
+}
+
+// gathered returns the values of the metrics of a registry.
+func gathered(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		got[f.GetName()] = f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
+	}
+	return got
 }
 
 func TestPromtoolAcceptsTheMetricsOfSpans(t *testing.T) {

@@ -81,6 +81,7 @@ type exchange struct {
 	begun           time.Time // if metered
 	aborted         bool      // with http.ErrAbortHandler
 	panicked        atomic.Pointer[observable.PanicError]
+	ended           atomic.Bool           // Gin may use its context for another request now
 	last            [2]attribute.KeyValue // attributes that are known at the end
 }
 
@@ -108,7 +109,8 @@ func exchangeOf(ctx context.Context) *exchange {
 func (o *observer) observe(c *gin.Context) {
 	request := c.Request
 	// The context of Gin is of another exchange if an engine serves requests of another one.
-	if now := exchangeOf(request.Context()); now != nil && now.gin == c || o.Filter != nil && !o.Filter(c) {
+	now := exchangeOf(request.Context())
+	if now != nil && now.gin == c && !now.ended.Load() || o.Filter != nil && !o.Filter(c) {
 		return // Gin calls the next handler
 	}
 	e := &exchange{Context: request.Context(), observer: o, route: o.routeOf(request.Method, c.FullPath()), gin: c}
@@ -162,7 +164,7 @@ func serve(ctx context.Context) (err error) {
 func watch(h gin.HandlerFunc) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		e := exchangeOf(c.Request.Context())
-		if e == nil {
+		if e == nil || e.ended.Load() {
 			h(c)
 			return
 		}
@@ -230,6 +232,7 @@ func (e *exchange) begin() {
 
 // end ends the span and records the metrics. Unless the handlers have returned, err is http.ErrAbortHandler or nil.
 func (e *exchange) end(returned bool, err error) {
+	e.ended.Store(true)
 	w := e.gin.Writer
 	status := w.Status()
 	if !returned && !w.Written() {

@@ -285,6 +285,28 @@ func TestACopyInAGoroutineHasTheSpan(t *testing.T) {
 	})
 }
 
+// What a handler has left to a goroutine may send requests to the engine itself, when Gin has taken its own context
+// back and uses it for these.
+func TestARequestWithTheContextOfAnEndedOneIsObserved(t *testing.T) {
+	everyProvider(t, func(t *testing.T, r *recorder, opts obsgin.Options) {
+		engine := gin.New()
+		left := context.Background()
+		engine.GET("/", func(c *gin.Context) { left = c.Request.Context() })
+		calls := instrument(t, engine, opts)
+		const n = 20 // under the race detector, Gin's pool forgets some of its contexts
+		for range n {
+			engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(left, "GET", "/", http.NoBody))
+		}
+		spans := r.take()
+		if len(spans) != n || spans[n-1].Trace != spans[0].Trace {
+			t.Errorf("%d spans, want %d of one trace: %+v", len(spans), n, spans)
+		}
+		if got := counts(t, calls, "GET /"); got != fmt.Sprint(n, " calls, 0 errors, 0 panics, 0 in flight") {
+			t.Error(got)
+		}
+	})
+}
+
 // The writer that handlers get is Gin's own, so all that it can do works over a connection.
 func TestWritersKeepTheirAbilities(t *testing.T) {
 	engine := gin.New()

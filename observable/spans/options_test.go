@@ -3,9 +3,12 @@ package spans_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -119,6 +122,87 @@ func (s sendingPooled) Export(_ context.Context, _ []byte, n int) error {
 }
 
 func (sendingPooled) ForceFlush(context.Context) error { return nil }
+
+// The SDK reads more of the environment than options override: whatever is set there is the same for all arms.
+func TestTheEnvironmentIsTheSameForAllArms(t *testing.T) {
+	for name, value := range map[string]string{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "1", "OTEL_BSP_EXPORT_TIMEOUT": "1",
+		"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2", "OTEL_SPAN_EVENT_COUNT_LIMIT": "1",
+		"OTEL_TRACES_SAMPLER": "always_off",
+		"OTEL_SERVICE_NAME":   "other", "OTEL_RESOURCE_ATTRIBUTES": "team=red", "OTEL_BSP_MAX_QUEUE_SIZE": "1"} {
+		t.Setenv(name, value)
+	}
+	for _, arm := range []string{"pooled", "pooled-off", "sdk"} {
+		t.Run(arm, func(t *testing.T) {
+			sent := &kept{}
+			to := &spans.Destination{SDK: func() (sdktrace.SpanExporter, error) { return sent, nil }}
+			p, err := spans.Options{Arm: arm, Processors: spans.OTLPSimple, To: to}.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, s := p.Provider.Tracer("test").Start(context.Background(), "operation", trace.WithAttributes(
+				attribute.String("a", "text"), attribute.String("b", "text")))
+			s.AddEvent("first")
+			s.AddEvent("second")
+			s.End()
+			if err := p.Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			want := "service.name=loadgen,team=red a=text,b=text 2 events"
+			if !slices.Equal(sent.texts, []string{want}) {
+				t.Errorf("%q, want %q", sent.texts, want)
+			}
+		})
+	}
+	for _, arm := range []string{"pooled", "sdk"} {
+		t.Run(arm+" waits for an export for longer than the environment says", func(t *testing.T) {
+			sent := &deadline{}
+			to := &spans.Destination{SDK: func() (sdktrace.SpanExporter, error) { return sent, nil },
+				Pooled: func() (spans.PooledExporter, error) { return sent, nil }}
+			p, err := spans.Options{Arm: arm, Processors: spans.OTLPBatch, To: to}.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, s := p.Provider.Tracer("test").Start(context.Background(), "operation")
+			s.End()
+			if err := p.Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if sent.left < time.Second {
+				t.Errorf("an export may take %v, want about 30 s", sent.left)
+			}
+		})
+	}
+}
+
+// A kept exporter keeps what spans say as texts.
+type kept struct{ texts []string }
+
+func (k *kept) ExportSpans(_ context.Context, all []sdktrace.ReadOnlySpan) error {
+	for _, s := range all {
+		attributes := attribute.NewSet(s.Attributes()...)
+		k.texts = append(k.texts, fmt.Sprintf("%s %s %d events", s.Resource(),
+			attributes.Encoded(attribute.DefaultEncoder()), len(s.Events())))
+	}
+	return nil
+}
+
+func (*kept) Shutdown(context.Context) error { return nil }
+
+// A deadline keeps how long the last export may take.
+type deadline struct{ left time.Duration }
+
+func (d *deadline) keep(ctx context.Context) error {
+	end, _ := ctx.Deadline()
+	d.left = time.Until(end)
+	return nil
+}
+
+func (d *deadline) ExportSpans(ctx context.Context, _ []sdktrace.ReadOnlySpan) error {
+	return d.keep(ctx)
+}
+func (d *deadline) Export(ctx context.Context, _ []byte, _ int) error { return d.keep(ctx) }
+func (*deadline) ForceFlush(context.Context) error                    { return nil }
+func (*deadline) Shutdown(context.Context) error                      { return nil }
 
 func TestAProcessorThatSendsNeedsADestination(t *testing.T) {
 	for _, processor := range []string{spans.OTLPBatch, spans.OTLPSimple} {

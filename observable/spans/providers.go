@@ -3,6 +3,7 @@ package spans
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -22,10 +23,22 @@ import (
 // exported.
 const (
 	interval   = 100 * time.Millisecond
+	timeout    = 30 * time.Second // of an export
 	queueSpans = 2048
 	batchSpans = 512
 	spanBytes  = 100 // approximate encoded size of the span of a handler, with no attribute but its key
 )
+
+// limits are the SDK's own. Without them, the environment would set them.
+var limits = sdktrace.SpanLimits{
+	AttributeValueLengthLimit:   sdktrace.DefaultAttributeValueLengthLimit,
+	AttributeValueDepthLimit:    sdktrace.DefaultAttributeValueDepthLimit,
+	AttributeCountLimit:         sdktrace.DefaultAttributeCountLimit,
+	EventCountLimit:             sdktrace.DefaultEventCountLimit,
+	LinkCountLimit:              sdktrace.DefaultLinkCountLimit,
+	AttributePerEventCountLimit: sdktrace.DefaultAttributePerEventCountLimit,
+	AttributePerLinkCountLimit:  sdktrace.DefaultAttributePerLinkCountLimit,
+}
 
 var service = resource.NewSchemaless(attribute.String("service.name", "loadgen"))
 
@@ -83,7 +96,11 @@ func asValues(open func(*setup) (*Pipeline, error)) func(*setup) (*Pipeline, err
 }
 
 func newPooled(s *setup, opts pooled.Options) (*pooled.Provider, error) {
-	opts.Resource, opts.Interval = cmp.Or(s.resource, service), interval
+	r, err := resource.Merge(resource.Environment(), cmp.Or(s.resource, service)) // as the SDK does
+	if err != nil {
+		return nil, fmt.Errorf("spans: the resource: %w", err)
+	}
+	opts.Resource, opts.Interval, opts.Timeout, opts.Limits = r, interval, timeout, &limits
 	opts.Sampler = s.sampling()
 	opts.BufferBytes = queueSpans * s.spanBytes
 	return pooled.New(opts)
@@ -126,7 +143,7 @@ func newSDK(s *setup, processor sdktrace.SpanProcessor) *sdktrace.TracerProvider
 		sampler = sdktrace.ParentBased(sdktrace.AlwaysSample())
 	}
 	opts := []sdktrace.TracerProviderOption{sdktrace.WithSampler(sampler),
-		sdktrace.WithResource(cmp.Or(s.resource, service))}
+		sdktrace.WithRawSpanLimits(limits), sdktrace.WithResource(cmp.Or(s.resource, service))}
 	if processor != nil {
 		opts = append(opts, sdktrace.WithSpanProcessor(processor))
 	}
@@ -136,6 +153,7 @@ func newSDK(s *setup, processor sdktrace.SpanProcessor) *sdktrace.TracerProvider
 func batches(exporter sdktrace.SpanExporter) sdktrace.SpanProcessor {
 	return sdktrace.NewBatchSpanProcessor(exporter,
 		sdktrace.WithBatchTimeout(interval),
+		sdktrace.WithExportTimeout(timeout),
 		sdktrace.WithMaxQueueSize(queueSpans),
 		sdktrace.WithMaxExportBatchSize(batchSpans))
 }

@@ -28,9 +28,10 @@
 // The arms none and noop have nothing to sample or to process. They are the same for every
 // sampling and processor.
 //
-// The settings that all arms share are set here and not read from the environment: the
-// resource, one export every 100 ms or when enough spans wait, and a queue of about 2,048
-// spans.
+// The settings that all arms share are set here and not read from the environment: one
+// export every 100 ms or when enough spans wait, a queue of about 2,048 spans, 30 s for an
+// export, the SDK's limits of what a span holds, and the resource. The SDK adds what is in
+// OTEL_RESOURCE_ATTRIBUTES to every resource, so all arms do.
 package spans
 
 import (

@@ -45,7 +45,7 @@ func startJaeger(ctx context.Context, dir, program string, traces int) (*jaeger,
 	if err != nil {
 		return nil, err
 	}
-	if err := j.process.await(ctx, answers(ctx, j.admin+"/")); err != nil {
+	if err := j.process.await(ctx, answers(j.admin+"/")); err != nil {
 		return nil, errors.Join(err, j.process.stop())
 	}
 	return j, nil

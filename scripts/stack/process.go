@@ -41,9 +41,7 @@ func start(dir, name string, env []string, program string, args ...string) (*pro
 	}
 	defer log.Close() // the program has its own descriptor
 	p.command.Stdout, p.command.Stderr = log, log
-	// What the user sets for OpenTelemetry is not for these programs.
-	others := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "OTEL_") })
-	p.command.Env = append(others, env...)
+	p.command.Env = append(own(os.Environ()), env...)
 	if err := startApart(p.command); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -52,6 +50,15 @@ func start(dir, name string, env []string, program string, args ...string) (*pro
 		close(p.ended)
 	}()
 	return p, nil
+}
+
+// own returns what programs get of an environment. All of them read more of it, such as OTEL_TRACES_SAMPLER and
+// Jaeger's SPAN_STORAGE_TYPE, but what the user has set there is for other programs.
+func own(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "TZ"}, name) && !strings.HasPrefix(name, "GO")
+	})
 }
 
 // stop asks a program to end, and kills it if it does not. It returns an error if the program failed.
@@ -87,11 +94,11 @@ func (p *process) tail() string {
 	return "  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
 }
 
-// await waits until ready reports that a program is ready.
-func (p *process) await(ctx context.Context, ready func() bool) error {
+// await waits until ready reports that a program is ready. The context of ready ends when that has taken too long.
+func (p *process) await(ctx context.Context, ready func(context.Context) bool) error {
 	ctx, stop := context.WithTimeout(ctx, starting)
 	defer stop()
-	for tick := time.Tick(20 * time.Millisecond); !ready(); {
+	for tick := time.Tick(20 * time.Millisecond); !ready(ctx); {
 		select {
 		case <-tick:
 		case <-p.ended:
@@ -103,9 +110,15 @@ func (p *process) await(ctx context.Context, ready func() bool) error {
 	return nil
 }
 
+// answering is how long a program may take to answer. A busy machine needs some time for it.
+const answering = 20 * time.Second
+
+// client asks programs for what they have.
+var client = &http.Client{Timeout: answering}
+
 // answers returns a function that reports whether a URL answers with 200.
-func answers(ctx context.Context, url string) func() bool {
-	return func() bool {
+func answers(url string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
 		_, err := get(ctx, url)
 		return err == nil
 	}
@@ -117,7 +130,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

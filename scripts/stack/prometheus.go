@@ -47,7 +47,7 @@ func startPrometheus(ctx context.Context, dir string) (*prometheusServer, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.process.await(ctx, answers(ctx, p.url+"/-/ready")); err != nil {
+	if err := p.process.await(ctx, answers(p.url+"/-/ready")); err != nil {
 		return nil, errors.Join(err, p.process.stop())
 	}
 	return p, nil

@@ -217,9 +217,9 @@ func (r *rig) startCollector(ctx context.Context, out outlet, from func(string) 
 }
 
 // listening returns a function that reports whether an address accepts connections.
-func listening(address string) func() bool {
-	return func() bool {
-		c, err := net.Dial("tcp", address)
+func listening(address string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return false
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -44,12 +45,25 @@ func buildService(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w", source, err)
 	}
-	program := filepath.Join(cache, "loadgen", "stack", "gin")
+	program, err := programPath(cache, source)
+	if err != nil {
+		return "", fmt.Errorf("building %s: %w", source, err)
+	}
 	out, err := exec.CommandContext(ctx, "go", "-C", source, "build", "-o", program, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", source, err, out)
 	}
 	return program, nil
+}
+
+// programPath returns the path of the program of a service in a cache. Each tree has its own: a run starts the service
+// several times, and must not find that of another tree then.
+func programPath(cache, source string) (string, error) {
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "loadgen", "stack", fmt.Sprintf("gin-%.4x", sha256.Sum256([]byte(path)))), nil
 }
 
 // serviceName returns the name of the service of an arm.
@@ -68,7 +82,7 @@ func startService(ctx context.Context, dir, program, arm, collector string, more
 	if err != nil {
 		return nil, err
 	}
-	if err := s.process.await(ctx, answers(ctx, "http://"+s.address+"/healthz")); err != nil {
+	if err := s.process.await(ctx, answers("http://"+s.address+"/healthz")); err != nil {
 		return nil, errors.Join(err, s.process.stop())
 	}
 	return s, nil

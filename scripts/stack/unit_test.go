@@ -80,7 +80,7 @@ func TestATraceMustHaveOneSpanOfTheRequest(t *testing.T) {
 		}
 	}
 	inside := childOf("a", 0, 10)
-	inside.end = inside.end.Add(rounding)
+	inside.end = inside.end.Add(setting)
 	traced(t, inside)
 }
 
@@ -162,7 +162,7 @@ func TestRatiosCompareTheSameCallsOfARound(t *testing.T) {
 	passageOf := func(visit string, slow time.Duration) *passage {
 		l := &load{length: 10 * time.Second, calls: make([]call, 10)}
 		for i := range l.calls {
-			l.calls[i] = call{status: 200, latency: time.Millisecond}
+			l.calls[i] = call{status: 200, latency: time.Hour} // before and after the outage
 			if i >= 2 && i < 8 {
 				l.calls[i].latency = slow
 			}
@@ -181,6 +181,23 @@ func TestRatiosCompareTheSameCallsOfARound(t *testing.T) {
 	}
 	if want.warns() || !(ratio{Least: 2.1}).warns() {
 		t.Error("a warning is due if all rounds have more than twice the latency, and only then")
+	}
+}
+
+// Only the exporter of pooled spans has a queue with room for the spans of an outage, if it is not too long.
+func TestOnlySpansThatHadRoomInTheQueueMustBeKept(t *testing.T) {
+	const room = queueBytes / spanBytes
+	for _, row := range []struct {
+		arm            string
+		started, saved int
+		problems       int
+	}{
+		{pooled, room, room, 0}, {pooled, room, room - 1, 1}, {pooled, room + 1, room, 0}, {sdk, room, room - 1, 0},
+	} {
+		p := &passage{arm: row.arm, account: account{Started: row.started}, hops: hops{saved: row.saved}}
+		if got := kept([]*passage{p}); len(got) != row.problems {
+			t.Errorf("%+v: %q", row, got)
+		}
 	}
 }
 

@@ -55,10 +55,15 @@ func (w *Watch) watch(cpu time.Duration, base uint64, last time.Time) {
 		}
 		now, err := CPU()
 		if err == nil && cpu > 0 {
-			w.seen.PeakCPU = max(w.seen.PeakCPU, float64(now-cpu)/float64(passed))
+			w.seen.addCPU(now-cpu, passed)
 		}
 		cpu, last = now, last.Add(passed)
 	}
+}
+
+// addCPU adds the CPU time that was used in the time that has passed since the sample before.
+func (s *Watched) addCPU(used, passed time.Duration) {
+	s.PeakCPU = max(s.PeakCPU, float64(used)/float64(passed))
 }
 
 // addHeap adds a sample of the heap, in bytes, where base is the one of before.

@@ -1,6 +1,19 @@
 package machine
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+func TestThePeakIsTheMostCoresBetweenTwoSamples(t *testing.T) {
+	var seen Watched
+	for _, used := range []time.Duration{50, 150, 100} {
+		seen.addCPU(used*time.Millisecond, 100*time.Millisecond)
+	}
+	if seen.PeakCPU != 1.5 {
+		t.Errorf("%v cores, want 1.5", seen.PeakCPU)
+	}
+}
 
 func TestTheHeapIsWhatIsBeyondThatOfBefore(t *testing.T) {
 	var seen Watched

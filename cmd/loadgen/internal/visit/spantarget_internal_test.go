@@ -2,6 +2,7 @@ package visit
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/otlpsink"
 	"github.com/loadgen-go/loadgen/observable/spans"
 	"github.com/loadgen-go/loadgen/results"
+	"github.com/loadgen-go/loadgen/scenarios"
 )
 
 // The specification wants a root span with ten attributes, each of a name and a value of 20 characters, and a resource
@@ -115,6 +117,25 @@ func TestEveryArmExportsTheSpanWhole(t *testing.T) {
 					t.Error(err)
 				}
 			})
+		}
+	}
+}
+
+// A user's settings for OpenTelemetry would make the spans of the SDK others than those of the specification. A target
+// of the program's own may need them.
+func TestTheEnvironmentDoesNotChangeTheSpansOfTheMap(t *testing.T) {
+	const name = "OTEL_RESOURCE_ATTRIBUTES"
+	s, err := scenarios.Load("span-reuse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for builtIn, want := range map[bool]string{true: "", false: "team=red"} {
+		t.Setenv(name, "team=red")
+		if _, err := newPipeline(&Request{Scenario: s}, builtIn, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := os.Getenv(name); got != want {
+			t.Errorf("built in: %v: %s is %q, want %q", builtIn, name, got, want)
 		}
 	}
 }
@@ -218,6 +239,8 @@ func TestNumbersOfSpansThatDoNotAddUpAreAnError(t *testing.T) {
 		{"one was lost on the way", 3, 3, 2, 0, true, "2 spans were received, and 3 were sent with success"},
 		{"one came twice", 3, 3, 4, 0, true, "4 spans were received, and only 3 were made"},
 		{"calls were given up", 3, 4, 4, 0, false, ""},
+		{"calls were given up, and one span came twice", 3, 3, 4, 0, false,
+			"4 spans were received, and 3 were sent with success"},
 		{"one could not be read", 3, 3, 3, 1, true, "could not read 1 requests; the first: no gzip"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

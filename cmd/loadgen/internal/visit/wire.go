@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +42,11 @@ func attributesOf(c *scenarios.Cell) ([]attribute.KeyValue, error) {
 // builtIn is false, the target is the program's own.
 func newPipeline(req *Request, builtIn bool, r *receiver) (*spans.Pipeline, error) {
 	c := &req.Cell
+	if builtIn && !req.Scenario.CallsService() {
+		if err := forgetOTel(); err != nil {
+			return nil, err
+		}
+	}
 	attributes, err := attributesOf(c)
 	if err != nil {
 		return nil, err
@@ -51,6 +57,20 @@ func newPipeline(req *Request, builtIn bool, r *receiver) (*spans.Pipeline, erro
 		o.Attributes, o.Resource = specAttributes(), specResource()
 	}
 	return o.Open()
+}
+
+// forgetOTel removes what the user has set for OpenTelemetry from the environment of this process, which is that of
+// one visit: the SDK would add it to its resource, and some of it cannot be overridden. Services and targets of the
+// program's own need it.
+func forgetOTel() error {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "OTEL_") {
+			if err := os.Unsetenv(name); err != nil {
+				return fmt.Errorf("removing %s from the environment of the visit: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // newTarget returns the target under load and its keys. The target is the map, or a target of the program's own, whose
