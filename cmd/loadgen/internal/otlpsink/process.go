@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
@@ -59,15 +60,19 @@ type Process struct {
 	cmd *child.Cmd
 	in  io.WriteCloser
 
-	mu  sync.Mutex
-	out *json.Decoder
-	url string
+	mu       sync.Mutex
+	out      *json.Decoder
+	url      string
+	patience time.Duration // how long it may take to answer, and to end; then it is killed
 }
+
+// patience is enough for a sink on a machine that is as busy as it gets.
+const patience = 30 * time.Second
 
 // StartProcess starts a program with the argument [Command], which must call [Serve] with its standard input and
 // output. The sink ends with Close, with ctx, and with this process.
 func StartProcess(ctx context.Context, program string) (*Process, error) {
-	p := &Process{cmd: child.Command(ctx, program, Command)}
+	p := &Process{cmd: child.Command(ctx, program, Command), patience: patience}
 	p.cmd.Stderr = os.Stderr
 	var out io.ReadCloser
 	var err error
@@ -81,7 +86,7 @@ func StartProcess(ctx context.Context, program string) (*Process, error) {
 	}
 	p.out = json.NewDecoder(out)
 	var first Report
-	if err := p.out.Decode(&first); err != nil {
+	if err := p.bounded(func() error { return p.out.Decode(&first) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the process of the OTLP sink: it did not say its URL: %w", err),
 			p.Close())
 	}
@@ -96,18 +101,36 @@ func (p *Process) URL() string { return p.url }
 func (p *Process) Read() (r Report, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err = io.WriteString(p.in, "\n"); err == nil {
-		err = p.out.Decode(&r)
-	}
+	err = p.bounded(func() error {
+		if _, err := io.WriteString(p.in, "\n"); err != nil {
+			return err
+		}
+		return p.out.Decode(&r)
+	})
 	if err != nil {
 		return r, fmt.Errorf("reading what the process of the OTLP sink received: %w", err)
 	}
 	return r, nil
 }
 
+// bounded calls do, which waits for the process. It kills the process, so that do returns, if that takes too long.
+func (p *Process) bounded(do func() error) error {
+	var late atomic.Bool
+	limit := time.AfterFunc(p.patience, func() {
+		late.Store(true)
+		_ = p.cmd.Process.Kill() // if it has ended, do returns anyway
+	})
+	defer limit.Stop()
+	err := do()
+	if err != nil && late.Load() {
+		return fmt.Errorf("it did not answer within %v, and was killed: %w", p.patience, err)
+	}
+	return err
+}
+
 // Close ends the process.
 func (p *Process) Close() error {
-	err := errors.Join(p.in.Close(), p.cmd.Wait())
+	err := errors.Join(p.in.Close(), p.bounded(p.cmd.Wait))
 	if err != nil {
 		return fmt.Errorf("ending the process of the OTLP sink: %w", err)
 	}
