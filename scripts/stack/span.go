@@ -52,9 +52,9 @@ type tree struct {
 const (
 	// rounding is how much longer a child may seem than its parent: Jaeger rounds starts and durations to 1 us.
 	rounding = 2 * time.Microsecond
-	// adrift is how far the start of a span may be off. Durations come from the monotonic clock and are exact. The start
-	// comes from the wall clock, which time.Now reads first: whatever runs between its two readings, on a busy machine
-	// for up to 0.1 s, moves the span.
+	// adrift is how far the start of a span may be off. Durations come from the monotonic clock and are exact. The
+	// start comes from the wall clock, which time.Now reads first: whatever runs between its two readings, on a busy
+	// machine for up to 0.1 s, moves the span.
 	adrift = 250 * time.Millisecond
 )
 

@@ -145,7 +145,7 @@ func TestBucketsOfABadCommandLine(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"buckets", []string{"there are no latencies: want a run, a file of them, - for standard input, or --prometheus"}},
+		{"buckets", []string{"there are no latencies: want a run, a file of them, - for standard input, "}},
 		{"buckets latencies.txt --metric-unit ms", []string{"--metric-unit: it is of no server: want --prometheus"}},
 		{"buckets latencies.txt --metric-unit day --as go", []string{`--metric-unit: "day" is unknown`}},
 		{"buckets none.txt --buckets 0 --drift 0.5 --quantiles p50,fast --as goo --slo errors<1%", []string{
