@@ -146,7 +146,7 @@ func fromShow(t *testing.T, dir string) (all verdictOf, said []string) {
 func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 	t.Helper()
 	_, stdout, _ := quickly(t, "compare", dir, "--all")
-	title, load := regexp.MustCompile(`^(\S+ vs \S+): `), regexp.MustCompile(`^(\S.*, )?([0-9,]+)/s$`)
+	title, load := regexp.MustCompile(`^(\S+ vs \S+): `), regexp.MustCompile(`^(\S.*, )?(?:([0-9,]+)/s|closed loop)$`)
 	row := regexp.MustCompile(`^  (\S+(?: [mun]?s)?) .*  [-+x=?!] ([a-z]+(?:,? [a-z]+)*)`)
 	units := strings.NewReplacer("CPU ", "cpu-sec/op ", "max ", "max-latency-sec ", "p99 ", "p99-latency-sec ")
 	all, pair, name := verdictOf{}, "", ""
@@ -155,7 +155,11 @@ func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 		if m := title.FindStringSubmatch(line); m != nil {
 			pair = m[1]
 		} else if m := load.FindStringSubmatch(line); m != nil {
-			name = pair + "/" + strings.ReplaceAll(m[1], ", ", "/") + "qps=" + strings.ReplaceAll(m[2], ",", "")
+			level := "loop=closed"
+			if m[2] != "" {
+				level = "qps=" + strings.ReplaceAll(m[2], ",", "")
+			}
+			name = pair + "/" + strings.ReplaceAll(m[1], ", ", "/") + level
 		} else if m := row.FindStringSubmatch(line); m != nil {
 			unit, _, _ := strings.Cut(units.Replace(m[1]+" "), " ")
 			all[name+" "+unit] = m[2]

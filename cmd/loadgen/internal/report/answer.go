@@ -63,7 +63,7 @@ func AnswerAt(run *results.Run, contests []*comparison.Contest, l scenarios.Leve
 				figures = better
 			}
 			if c.CellA.Level == l && len(figures) > 0 {
-				text := changes(c.A, c.B, load(l), figures[:min(most, len(figures))])
+				text := changes(c.A, c.B, at(l), figures[:min(most, len(figures))])
 				return strings.TrimSuffix(text, ".")
 			}
 		}
