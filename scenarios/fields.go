@@ -129,8 +129,8 @@ var loadFields = []Field{
 	{"load", "a list of loads that end, such as ramp:1k..20k/s@1m, const:5k/s@30s gamma(cv=2) or replay:access.jsonl",
 		"Levels of load that change over time, instead of qps and duration.", "", true, setLoad},
 	{"closed", "true or false, or also",
-		"Runs a closed loop, in which each worker makes its next call after the previous one ends; also runs one " +
-			"beside the rates.",
+		"Runs a closed loop, in which each worker makes its next call after the previous one ends. The value also " +
+			"(--closed=also) runs one beside the rates.",
 		"false", false, setClosed},
 	{"think", "a duration, 0 to 24h", "How long a worker of a closed loop waits between its calls.", "0s", false,
 		func(s *Scenario, v string) error {

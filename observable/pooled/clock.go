@@ -1,14 +1,15 @@
 package pooled
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/loadgen-go/loadgen/observable/internal/clock"
 )
 
-// A reading is a reading of both clocks at the same instant. (Between two separate readings,
-// a goroutine may be preempted for milliseconds.) Spans are timed by the monotonic clock
-// only. The latest reading gives the offset to the wall clock.
+// A reading is a reading of both clocks at nearly the same instant. Spans are timed by the
+// monotonic clock only. The latest reading gives the offset to the wall clock.
 type reading struct {
 	wall   time.Time
 	mono   time.Duration // clock.Now at the time wall
@@ -18,6 +19,18 @@ type reading struct {
 func newReading(now time.Time) *reading {
 	mono := clock.Of(now)
 	return &reading{now, mono, now.UnixNano() - int64(mono)}
+}
+
+// readClocks returns the closest of some readings of both clocks.
+func readClocks() *reading {
+	return closest(newReading(time.Now()), newReading(time.Now()), newReading(time.Now()))
+}
+
+// closest returns the reading with the largest offset. time.Now reads the wall clock first: if
+// the thread is held up before it reads the other, by an interrupt or for milliseconds by
+// another program, the offset is too small, and every span of an interval would seem early.
+func closest(all ...*reading) *reading {
+	return slices.MaxFunc(all, func(a, b *reading) int { return cmp.Compare(a.offset, b.offset) })
 }
 
 // unix returns the wall clock, in ns since 1970, at the time when clock.Now was now.
@@ -36,7 +49,7 @@ func (p *Provider) clockAt(now time.Duration) *reading {
 	if now-r.mono < p.opts.Interval {
 		return r
 	}
-	fresh := newReading(time.Now())
+	fresh := readClocks()
 	p.clock.Store(fresh)
 	return fresh
 }

@@ -247,7 +247,7 @@ func New(opts Options) (*Provider, error) {
 	p.normalise = len(opts.Processors) > 0 || p.limits.AttributeValueLengthLimit < math.MaxInt
 	p.employ()
 	p.pool.New = func() any { return newRecord(p) }
-	p.clock.Store(newReading(time.Now()))
+	p.clock.Store(readClocks())
 	if opts.Exporter != nil {
 		go p.export()
 	} else {

@@ -73,6 +73,19 @@ func TestTheOffsetOfTheClocksIsThatOfOneReading(t *testing.T) {
 	}
 }
 
+// time.Now reads the wall clock before the monotonic one, and may be held up between them.
+func TestAReadingThatWasHeldUpIsNotUsed(t *testing.T) {
+	good := newReading(time.Now())
+	late := *good
+	late.mono += 100 * time.Millisecond
+	late.offset -= int64(100 * time.Millisecond)
+	for _, all := range [][]*reading{{good, &late, &late}, {&late, good, &late}, {&late, &late, good}} {
+		if got := closest(all...); got != good {
+			t.Errorf("the offset is off by %d ns", got.offset-good.offset)
+		}
+	}
+}
+
 func TestTheClockIsSetAtTheStartAndAtEveryInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := New(Options{Interval: time.Second})

@@ -271,9 +271,7 @@ func (c *call) check(t *tree) (problems []string) {
 	} {
 		expect(row[0], root.attributes[row[0]], row[1])
 	}
-	// The clocks of the client and of the service are those of one machine, which may be set in between.
-	const tolerance = 5 * time.Millisecond
-	if root.start.Before(c.begun.Add(-tolerance)) || root.end.After(c.ended.Add(tolerance)) {
+	if !root.within(c.begun, c.ended) {
 		wrong("it lasts from %v to %v after the call began: want within the call, which took %v",
 			root.start.Sub(c.begun), root.end.Sub(c.begun), c.ended.Sub(c.begun))
 	}

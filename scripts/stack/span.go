@@ -49,12 +49,19 @@ type tree struct {
 	spans []*span // the root, and then its children in the order of their start
 }
 
-// rounding is how much of a duration may be missing: Jaeger rounds starts and durations to 1 us.
-const rounding = 2 * time.Microsecond
+const (
+	// rounding is how much longer a child may seem than its parent: Jaeger rounds starts and durations to 1 us.
+	rounding = 2 * time.Microsecond
+	// adrift is how far the start of a span may be off. Durations come from the monotonic clock and are exact. The
+	// start comes from the wall clock, which time.Now reads first: whatever runs between its two readings, on a busy
+	// machine for up to 0.1 s, moves the span.
+	adrift = 250 * time.Millisecond
+)
 
-// setting is how far a child may seem to be outside its parent. Starts are read from the clock of the machine, which
-// may be set between two of them, by some 20 us on virtual machines; durations are not.
-const setting = 500 * time.Microsecond
+// within reports whether a span can have begun and ended between two instants.
+func (s *span) within(from, to time.Time) bool {
+	return s.took() <= to.Sub(from)+rounding && !s.start.Before(from.Add(-adrift)) && !s.end.After(to.Add(adrift))
+}
 
 // newTree returns the tree of spans, or what is wrong with them: a trace of the service has one span of the kind
 // server, whose parent is the caller, and children of it.
@@ -89,7 +96,7 @@ func newTree(spans []span, caller string) (*tree, []string) {
 		case s.parent != t.root.id:
 			problems = append(problems,
 				fmt.Sprintf("%q is a child of %q: want the span of the request", s.name, s.parent))
-		case s.start.Before(t.root.start.Add(-setting)) || s.end.After(t.root.end.Add(setting)):
+		case !s.within(t.root.start, t.root.end):
 			problems = append(problems, fmt.Sprintf("%q is not inside its parent: %v to %v of %v", s.name,
 				s.start.Sub(t.root.start), s.end.Sub(t.root.start), t.root.took()))
 		}

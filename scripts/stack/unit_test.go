@@ -69,10 +69,12 @@ func TestATraceMustHaveOneSpanOfTheRequest(t *testing.T) {
 	twin := root
 	twin.id = "2"
 	for want, spans := range map[string][]span{
-		"no span is a child of the caller":                  {childOf("a", 1, 2)},
-		"are both children of the caller":                   {root, twin},
-		`"b" is a child of "a"`:                             {root, grandchild},
-		`"a" is not inside its parent: 9ms to 11ms of 10ms`: {root, childOf("a", 9, 11)},
+		"no span is a child of the caller":                       {childOf("a", 1, 2)},
+		"are both children of the caller":                        {root, twin},
+		`"b" is a child of "a"`:                                  {root, grandchild},
+		`"a" is not inside its parent: 0s to 11ms of 10ms`:       {root, childOf("a", 0, 11)},
+		`"a" is not inside its parent: -300ms to -290ms of 10ms`: {root, childOf("a", -300, -290)},
+		`"a" is not inside its parent: 252ms to 261ms of 10ms`:   {root, childOf("a", 252, 261)},
 	} {
 		_, problems := newTree(spans, "caller")
 		if !strings.Contains(fmt.Sprint(problems), want) {
@@ -80,8 +82,10 @@ func TestATraceMustHaveOneSpanOfTheRequest(t *testing.T) {
 		}
 	}
 	inside := childOf("a", 0, 10)
-	inside.end = inside.end.Add(setting)
+	inside.end = inside.end.Add(rounding)
 	traced(t, inside)
+	// The parent read the wall clock, was held up for 100 ms, and read the monotonic clock: it seems to begin early.
+	traced(t, childOf("a", 100, 110))
 }
 
 func TestADifferenceInAnyPropertyIsReported(t *testing.T) {

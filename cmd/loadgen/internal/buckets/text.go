@@ -23,7 +23,7 @@ func (a *Advice) Text(s *terminal.Screen, d terminal.Detail, next, picture strin
 	e := terminal.Ending{Answer: a.Answer(), Doubt: strings.Join(a.Notes, "; "), Next: next,
 		Why: "or otel, collector, list"}
 	if picture != "" {
-		e.More = "a picture is in"
+		e.More = "a picture is drawn by"
 		e.Rest = picture
 	}
 	if d.Quiet {
@@ -126,15 +126,18 @@ func (a *Advice) drifting() string {
 func (a *Advice) Answer() string {
 	chosen, nativeOne := a.scheme(chosenName), a.scheme(native.Name)
 	worst := worstOf(chosen.Errors)
-	text := fmt.Sprintf("Use these %s: %s. At most, %s is off by %s", format.Plural(len(a.bounds), "bound"), a.list(),
+	text := fmt.Sprintf("Use these %s: %s. %s is off by %s", format.Plural(len(a.bounds), "bound"), a.list(),
 		record.PercentileName(worst.Q), format.Percent(math.Abs(worst.Error)))
+	if len(chosen.Errors) > 1 {
+		text += ", and no other percentile by more"
+	}
 	if a.Drift > 1 {
-		text += fmt.Sprintf(", and %s by %s while all latencies drift from %s",
-			record.PercentileName(chosen.Largest.Q), format.Percent(chosen.Largest.Error), a.drifting())
+		text += fmt.Sprintf("; while all latencies drift from %s, %s by up to %s", a.drifting(),
+			record.PercentileName(chosen.Largest.Q), format.Percent(chosen.Largest.Error))
 	}
 	if before := a.before(); before != nil {
 		e := worstOf(before.Errors)
-		text += fmt.Sprintf("; with the %s of %s, %s is off by %s", format.Plural(before.Buckets, "bound"),
+		text += fmt.Sprintf(". With the %s of %s, %s is off by %s", format.Plural(before.Buckets, "bound"),
 			strconv.Quote(before.Name), record.PercentileName(e.Q), format.Percent(math.Abs(e.Error)))
 	}
 	return text + fmt.Sprintf(". A native histogram needs no bounds, and is off by at most %s in %s.",

@@ -143,24 +143,28 @@ func (f *metricFlags) source(name string) (*scrape.Source, error) {
 		}
 		labels[key] = value
 	}
-	unit := quantiles.Units()[f.metricUnit]
-	if f.metricUnit != "" && unit == 0 {
-		errs = append(errs, fmt.Errorf("--metric-unit: %q is unknown%s: want one of %s", f.metricUnit,
-			spelling.Meant(f.metricUnit, slices.Sorted(maps.Keys(quantiles.Units()))), unitNames()))
+	if err := f.checkUnit(); err != nil {
+		errs = append(errs, err)
 	}
 	if name == "" {
 		return nil, errors.Join(append(errs, errors.New("--metric is missing: want the name of a histogram, such as "+
-			defaultMetric))...)
+			buckets.DefaultMetric))...)
 	}
-	s, err := scrape.NewSource(name, labels, unit)
+	s, err := scrape.NewSource(name, labels, quantiles.Units()[f.metricUnit])
 	if err != nil && f.metricUnit == "" || len(errs) == 0 && err != nil {
 		errs = append(errs, fmt.Errorf("--metric: %w", err))
 	}
 	return s, errors.Join(errs...)
 }
 
-// defaultMetric is the name in the code that --as prints, if --metric does not set it.
-const defaultMetric = "request_duration_seconds"
+// checkUnit returns an error if the unit is none.
+func (f *metricFlags) checkUnit() error {
+	if f.metricUnit == "" || quantiles.Units()[f.metricUnit] != 0 {
+		return nil
+	}
+	return fmt.Errorf("--metric-unit: %q is unknown%s: want one of %s", f.metricUnit,
+		spelling.Meant(f.metricUnit, slices.Sorted(maps.Keys(quantiles.Units()))), unitNames())
+}
 
 // advise returns the advice about the latencies that the command line names. It reports all errors together.
 func (f *bucketFlags) advise(cmd *cobra.Command, args []string) (*buckets.Advice, error) {
@@ -195,7 +199,7 @@ func adviseRun(run *results.Run, path string) (*buckets.Advice, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := buckets.NewSample(data.Name, data.About, data.Make())
+	x := sampleOf(&data)
 	if err := x.Check(o.Quantiles); err != nil {
 		return nil, err
 	}
@@ -247,12 +251,16 @@ func parsePercentiles(list []string) (all []float64, err error) {
 func (f *bucketFlags) sample(cmd *cobra.Command, args []string) (*buckets.Sample, error) {
 	switch {
 	case f.prometheus == "" && len(args) == 0:
-		return nil, errors.New("there are no latencies: want a run, a file of them, or --prometheus with --metric")
+		return nil, errors.New("there are no latencies: want a run, a file of them, - for standard input, " +
+			"or --prometheus with --metric")
 	case f.prometheus == "":
 		for _, flag := range []string{"label", "since", "metric-unit"} {
-			if cmd.Flags().Changed(flag) {
+			if cmd.Flags().Changed(flag) && (flag != "metric-unit" || f.as == "") {
 				return nil, fmt.Errorf("--%s: it is of no server: want --prometheus", flag)
 			}
+		}
+		if err := f.checkUnit(); err != nil {
+			return nil, err
 		}
 		return f.dataFlags.sample(cmd, args[0])
 	case len(args) > 0:
@@ -288,7 +296,16 @@ func (f *dataFlags) sample(cmd *cobra.Command, path string) (*buckets.Sample, er
 	if err != nil {
 		return nil, err
 	}
-	return buckets.NewSample(data[0].Name, data[0].About, data[0].Make()), nil
+	return sampleOf(&data[0]), nil
+}
+
+// sampleOf returns the latencies of a data set. Those of a run are named with the arm that they are of.
+func sampleOf(data *quantiles.Data) *buckets.Sample {
+	name := data.Name
+	if data.Part != "" {
+		name += ", " + data.Part
+	}
+	return buckets.NewSample(name, data.About, data.Make())
 }
 
 // print prints the advice.
@@ -296,11 +313,7 @@ func (f *bucketFlags) print(cmd *cobra.Command, args []string, a *buckets.Advice
 	w := cmd.OutOrStdout()
 	switch {
 	case f.as != "":
-		metric := f.metric
-		if metric == "" {
-			metric = defaultMetric
-		}
-		text, err := a.As(f.as, metric)
+		text, err := a.As(f.as, f.metric, quantiles.Units()[f.metricUnit])
 		if err != nil {
 			return err
 		}
@@ -323,7 +336,10 @@ func (f *bucketFlags) print(cmd *cobra.Command, args []string, a *buckets.Advice
 func again(cmd *cobra.Command, args []string) string {
 	line := cmd.CommandPath()
 	for _, arg := range args {
-		line += " " + format.Argument(arg)
+		if arg != "-" { // standard input
+			arg = format.Argument(arg)
+		}
+		line += " " + arg
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if slices.Equal(f.Annotations[groupOf], []string{groupOutput}) {
@@ -347,7 +363,7 @@ func newBucketsCanary() *cobra.Command {
 	var f canaryFlags
 	cmd := &cobra.Command{
 		Use:   "canary RUN|FILE",
-		Short: "Compare a histogram with old bounds and one with new bounds with the truth",
+		Short: "Check histograms with old and with new bounds against measured latencies",
 		Example: `  loadgen buckets canary RUN --old old.txt --new new.txt --metric http_request_duration_seconds
   loadgen buckets canary RUN --old http://old:8080/metrics --new http://new:8080/metrics --metric rpc_seconds
   loadgen buckets canary latencies.txt --unit ms --old old.txt --new new.txt --metric rpc_seconds --max-error 2%`,

@@ -71,7 +71,7 @@ var bucketAnswers = []struct {
 	{"buckets.json", "buckets latencies.txt --slo p99<50ms --format json", 0},
 	{"buckets.tsv", "buckets latencies.txt --format tsv", 0},
 	{"buckets-go.txt", "buckets latencies.txt --as go --metric rpc_seconds", 0},
-	{"buckets-otel.txt", "buckets latencies.txt --as otel", 0},
+	{"buckets-otel.txt", "buckets latencies.txt --as otel --metric http_server_request_duration_seconds", 0},
 	{"buckets-collector.txt", "buckets latencies.txt --as collector", 0},
 	{"buckets-canary.txt", "buckets canary latencies.txt --old old.txt --new new.txt --metric rpc_seconds", 0},
 	{"buckets-canary.json", "buckets canary latencies.txt --old old.txt --new other.txt --metric rpc_seconds " +
@@ -145,7 +145,9 @@ func TestBucketsOfABadCommandLine(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"buckets", []string{"there are no latencies: want a run, a file of them, or --prometheus"}},
+		{"buckets", []string{"there are no latencies: want a run, a file of them, - for standard input, "}},
+		{"buckets latencies.txt --metric-unit ms", []string{"--metric-unit: it is of no server: want --prometheus"}},
+		{"buckets latencies.txt --metric-unit day --as go", []string{`--metric-unit: "day" is unknown`}},
 		{"buckets none.txt --buckets 0 --drift 0.5 --quantiles p50,fast --as goo --slo errors<1%", []string{
 			"--buckets: 0 bounds: want 1 to 100", "--drift: a factor of 0.5: want 1,",
 			`"fast" is no quantile`, `--as: "goo" is unknown (did you mean go?)`,
@@ -240,9 +242,18 @@ func TestBucketsReadWhatQuantilesReads(t *testing.T) {
 	if code != 0 || strings.Count(stdout, ",") != 11 {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
+	_, stdout, _ = quickly(t, "buckets", sampleRun(t), "--quantiles", "p50,p90")
+	if !strings.HasPrefix(stdout, "sample, 6 visits of spans=none (of 3 arms), 2,400 values: ") {
+		t.Errorf("which arm it is of is not said:\n%s", stdout)
+	}
 	cmd, out, errs := command(t, "buckets", "-", "--unit", "ms", "--quantiles", "p50", "--format", "tsv")
 	cmd.Stdin = strings.NewReader(strings.Repeat("1.5\n", 10))
 	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "chosen\t12\t0\t") {
+		t.Errorf("%v\n%s\n%s", err, out, errs)
+	}
+	cmd, out, errs = command(t, "buckets", "-", "--quantiles", "p50")
+	cmd.Stdin = strings.NewReader(strings.Repeat("1500\n", 10))
+	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "loadgen buckets - --quantiles p50 --as go") {
 		t.Errorf("%v\n%s\n%s", err, out, errs)
 	}
 }

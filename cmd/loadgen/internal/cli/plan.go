@@ -109,13 +109,13 @@ func plan(s *scenarios.Scenario, look *firstLook, screen *terminal.Screen) (stri
 		if c.Closed() {
 			name := s.NameOf(c)
 			if s.AlsoClosed {
-				name += " at " + report.Load(c.Level)
+				name += " " + report.At(c.Level)
 			}
 			t.Row(name, "as they end")
 			continue
 		}
 		n := s.Calls(c.Level)
-		t.Row(s.NameOf(c)+" at "+report.Load(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds*look.sides())),
+		t.Row(s.NameOf(c)+" "+report.At(c.Level), format.Count(n), format.Count(n*uint64(s.Rounds*look.sides())),
 			upTo(s.Surely(c.Level)))
 	}
 	b.WriteString(screen.Blocks(t))

@@ -410,7 +410,7 @@ func figures(contests []*comparison.Contest, v comparison.Verdict) (names []stri
 	for _, c := range contests {
 		for _, f := range c.Figures {
 			if f.Verdict == v {
-				names = append(names, fmt.Sprintf("%s of %s at %s", f.Unit, c.Pair, report.Load(c.CellA.Level)))
+				names = append(names, fmt.Sprintf("%s of %s %s", f.Unit, c.Pair, report.At(c.CellA.Level)))
 			}
 		}
 	}

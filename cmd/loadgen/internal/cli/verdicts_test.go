@@ -155,9 +155,9 @@ func fromTable(t *testing.T, dir string, r *gate.Report) verdictOf {
 		if m := title.FindStringSubmatch(line); m != nil {
 			pair = m[1]
 		} else if m := load.FindStringSubmatch(line); m != nil {
-			level := "qps=" + strings.ReplaceAll(m[2], ",", "")
-			if m[2] == "" {
-				level = "loop=closed"
+			level := "loop=closed"
+			if m[2] != "" {
+				level = "qps=" + strings.ReplaceAll(m[2], ",", "")
 			}
 			name = pair + "/" + strings.ReplaceAll(m[1], ", ", "/") + level
 		} else if m := row.FindStringSubmatch(line); m != nil {

@@ -19,6 +19,7 @@ const MaxValues = 100_000_000
 type Data struct {
 	Name  string // for benchmark names, without blanks and slashes
 	About string
+	Part  string // which visits of a run they are of; "" if of all that was read
 	N     int
 	// Make returns the N values in the order of insertion, the same each time.
 	Make func() []time.Duration
@@ -49,7 +50,8 @@ func Shape(name string, n int) (Data, error) {
 
 // of returns the data set of values that were read.
 func of(name, about string, values []time.Duration) Data {
-	return Data{plain(name), format.Printable(about, ""), len(values), func() []time.Duration { return values }}
+	return Data{Name: plain(name), About: format.Printable(about, ""), N: len(values),
+		Make: func() []time.Duration { return values }}
 }
 
 // plain returns a name without the characters that benchmark names must not contain.

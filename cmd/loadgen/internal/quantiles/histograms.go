@@ -109,7 +109,9 @@ func (r *Reader) of(run *results.Run, path string) (Data, error) {
 	if err != nil {
 		return Data{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return of(run.Scenario.Name, fmt.Sprintf("%s, %s, %s", path, what, kept), r.shuffled(values)), nil
+	data := of(run.Scenario.Name, fmt.Sprintf("%s, %s, %s", path, what, kept), r.shuffled(values))
+	data.Part = what
+	return data, nil
 }
 
 // latencies returns the values of h with its exact extremes, in ascending order, and a description of

@@ -63,7 +63,7 @@ func AnswerAt(run *results.Run, contests []*comparison.Contest, l scenarios.Leve
 				figures = better
 			}
 			if c.CellA.Level == l && len(figures) > 0 {
-				text := changes(c.A, c.B, load(l), figures[:min(most, len(figures))])
+				text := changes(c.A, c.B, at(l), figures[:min(most, len(figures))])
 				return strings.TrimSuffix(text, ".")
 			}
 		}
@@ -84,7 +84,7 @@ func answerAt(run *results.Run, cells []*view, contests []*comparison.Contest, l
 			return difference(run, c)
 		}
 	}
-	return fmt.Sprintf("%s was not compared at %s.", matches[0].name(run.Scenario), load(l))
+	return fmt.Sprintf("%s was not compared %s.", matches[0].name(run.Scenario), at(l))
 }
 
 // A match is one pair of arms at all levels of load.
@@ -114,14 +114,14 @@ func (m *match) name(s *scenarios.Scenario) string {
 
 // difference returns how the head of a contest differs from its base, what is worse first.
 func difference(run *results.Run, c *comparison.Contest) string {
-	at := load(c.CellA.Level)
+	where := at(c.CellA.Level)
 	if beside := c.Beside(run.Scenario); len(beside) > 0 {
-		at += " with " + format.And(beside)
+		where += " with " + format.And(beside)
 	}
 	if n := len(c.Rounds); n < comparison.MinPairs {
-		return fmt.Sprintf("%s and %s cannot be compared at %s: a 95%% interval needs %d rounds, and %s "+
+		return fmt.Sprintf("%s and %s cannot be compared %s: a 95%% interval needs %d rounds, and %s "+
 			"measured both.",
-			c.A, c.B, at, comparison.MinPairs, format.Plural(n, "round"))
+			c.A, c.B, where, comparison.MinPairs, format.Plural(n, "round"))
 	}
 	worse, better, doubtful, same := sorted(c)
 	var sentences []string
@@ -133,14 +133,14 @@ func difference(run *results.Run, c *comparison.Contest) string {
 		if len(sentences) > 0 {
 			subject = "It"
 		}
-		sentences = append(sentences, changes(subject, c.B, at, figures))
+		sentences = append(sentences, changes(subject, c.B, where, figures))
 	}
 	switch {
 	case len(sentences) > 0:
 	case len(same) > 0 && len(same) == len(judged(c)):
-		sentences = append(sentences, fmt.Sprintf("%s and %s are the same at %s, within the margins.", c.A, c.B, at))
+		sentences = append(sentences, fmt.Sprintf("%s and %s are the same %s, within the margins.", c.A, c.B, where))
 	case len(doubtful) == 0:
-		sentences = append(sentences, fmt.Sprintf("No difference between %s and %s was shown at %s.", c.A, c.B, at))
+		sentences = append(sentences, fmt.Sprintf("No difference between %s and %s was shown %s.", c.A, c.B, where))
 	}
 	for _, f := range doubtful {
 		q := quantityOf(f.Unit)
@@ -183,7 +183,7 @@ func sorted(c *comparison.Contest) (worse, better, doubtful, same []*comparison.
 
 // changes returns a sentence about figures that differ: what the head takes more or less of than the base, and which
 // of its numbers are higher or lower.
-func changes(head, base, at string, figures []*comparison.Figure) string {
+func changes(head, base, where string, figures []*comparison.Figure) string {
 	var takes, others []string
 	for _, f := range figures {
 		if q := quantityOf(f.Unit); q.taken {
@@ -195,11 +195,11 @@ func changes(head, base, at string, figures []*comparison.Figure) string {
 	if len(takes) == 0 {
 		for i, f := range figures {
 			q := quantityOf(f.Unit)
-			others[i] = fmt.Sprintf("%s's %s is %s at %s", possessor(head), q.name, q.degree(f, base+"'s"), at)
+			others[i] = fmt.Sprintf("%s's %s is %s %s", possessor(head), q.name, q.degree(f, base+"'s"), where)
 		}
 		return strings.Join(others, "; ") + "."
 	}
-	text := fmt.Sprintf("%s takes %s than %s at %s", head, format.And(takes), base, at)
+	text := fmt.Sprintf("%s takes %s than %s %s", head, format.And(takes), base, where)
 	if len(others) > 0 {
 		text += "; its " + format.And(others)
 	}
@@ -230,8 +230,8 @@ func worseElsewhere(s *scenarios.Scenario, contests []*comparison.Contest) (sent
 					q := quantityOf(f.Unit)
 					parts = append(parts, q.name+" "+q.multiple(f, f.Shift))
 				}
-				sentences = append(sentences, fmt.Sprintf("Worse: %s: %s at %s.", m.name(s),
-					strings.Join(parts, ", "), load(c.CellA.Level)))
+				sentences = append(sentences, fmt.Sprintf("Worse: %s: %s %s.", m.name(s),
+					strings.Join(parts, ", "), at(c.CellA.Level)))
 			}
 		}
 	}
@@ -248,30 +248,30 @@ func alone(run *results.Run, cells []*view, l scenarios.Level) string {
 	}
 	switch {
 	case len(level) == 0:
-		return fmt.Sprintf("Nothing was measured at %s.", load(l))
+		return fmt.Sprintf("Nothing was measured %s.", at(l))
 	case len(level) > 1:
 		return fmt.Sprintf("This run compares nothing: its %d arms stand side by side (--compare sets two against "+
 			"each other).", len(level))
 	}
 	v := level[0]
 	unit := timeUnitOf(level)
-	at := ""
+	times := ""
 	for _, q := range []float64{0.5, 0.99} {
 		if ns := v.latency(q); !math.IsNaN(ns) {
-			if at != "" {
-				at += " and "
+			if times != "" {
+				times += " and "
 			}
-			at += fmt.Sprintf("%s %s at %s", unit.number(ns), unit.name, record.PercentileName(q))
+			times += fmt.Sprintf("%s %s at %s", unit.number(ns), unit.name, record.PercentileName(q))
 		}
 	}
-	if at == "" {
-		at = "an unknown time: too few calls for a percentile"
+	if times == "" {
+		times = "an unknown time: too few calls for a percentile"
 	}
 	subject := run.Scenario.Name
 	if s := run.Scenario; s.CallsService() && s.Service == nil {
 		subject = s.Called().URL()
 	}
-	text := fmt.Sprintf("%s takes %s at %s", subject, at, load(l))
+	text := fmt.Sprintf("%s takes %s %s", subject, times, at(l))
 	if c := v.calls(); c.Failed+c.Dropped == 0 && !has(v.visits, record.Saturated) {
 		text += ", and keeps up: no call failed or was dropped"
 	}
@@ -330,7 +330,7 @@ func failing(run *results.Run) string {
 	}
 	where := ""
 	if len(run.Scenario.Cells()) > 1 && worst != nil {
-		where = fmt.Sprintf(", most in %s at %s", run.Scenario.NameOf(worst.cell), load(worst.cell.Level))
+		where = fmt.Sprintf(", most in %s %s", run.Scenario.NameOf(worst.cell), at(worst.cell.Level))
 	}
 	return fmt.Sprintf("Of %s calls %s%s.", format.Count(all.Offered), format.And(parts), where)
 }
@@ -358,8 +358,8 @@ func missing(run *results.Run) string {
 	var missed []string
 	for _, o := range results.Objectives(run) {
 		if o.Outcome == results.Missed {
-			missed = append(missed, fmt.Sprintf("%s by %s at %s (held in %d of %s)", o.SLO,
-				run.Scenario.NameOf(o.Cell), load(o.Cell.Level), o.Held, format.Plural(o.Judged, "visit")))
+			missed = append(missed, fmt.Sprintf("%s by %s %s (held in %d of %s)", o.SLO,
+				run.Scenario.NameOf(o.Cell), at(o.Cell.Level), o.Held, format.Plural(o.Judged, "visit")))
 		}
 	}
 	if len(missed) == 0 {

@@ -69,7 +69,7 @@ func callChecks(s *scenarios.Scenario) (all []Check) {
 			if n == 0 {
 				continue
 			}
-			c := Check{Name: record.PercentileName(q) + " at " + load(l), Unit: "calls", Have: float64(least),
+			c := Check{Name: record.PercentileName(q) + " " + at(l), Unit: "calls", Have: float64(least),
 				Need: float64(need), Passed: least >= need}
 			if !c.Passed && !warned {
 				c.Warning, warned = fewCalls(s, l, q), true

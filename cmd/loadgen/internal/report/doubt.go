@@ -122,7 +122,7 @@ func doubtsOf(run *results.Run, contests []*comparison.Contest) (doubts []Doubt)
 	for _, d := range results.ArmDoubts(run) {
 		evidence, remedy := advice(d.Detail)
 		doubts = append(doubts, Doubt{Name: d.Name, Evidence: evidence, Remedy: remedy,
-			Text: fmt.Sprintf("%s: %s at %s: %s", d.Name, scenarios.Pair{A: d.A, B: d.B}, load(d.Level), evidence)})
+			Text: fmt.Sprintf("%s: %s %s: %s", d.Name, scenarios.Pair{A: d.A, B: d.B}, at(d.Level), evidence)})
 	}
 	doubts = append(doubts, lagDoubts(run, views(run))...)
 	for _, r := range reasonsOf(run.Visits) {

@@ -33,7 +33,7 @@ func phaseTable(s *scenarios.Scenario, cells []*view, screen *terminal.Screen) s
 			continue
 		}
 		reported = true
-		row := []string{s.NameOf(v.cell) + " at " + load(v.cell.Level)}
+		row := []string{s.NameOf(v.cell) + " " + at(v.cell.Level)}
 		for _, p := range parts {
 			for _, q := range []float64{0.5, 0.99} {
 				row = append(row, format.Micros(v.summarized(q, p.of)))

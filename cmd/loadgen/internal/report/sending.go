@@ -58,7 +58,7 @@ func sendingTable(run *results.Run, cells []*view, screen *terminal.Screen) stri
 			}
 			arm := run.Scenario.NameOf(v.cell)
 			if rates > 1 && !v.cell.Closed() {
-				arm += " at " + load(v.cell.Level)
+				arm += " " + at(v.cell.Level)
 			}
 			t.Row(append([]string{title, arm}, figures[i].row(q.write)...)...)
 			title = ""

@@ -25,3 +25,6 @@ func SentencesOf(run *results.Run, contests []*comparison.Contest) Sentences {
 
 // Load returns the load of a level, such as 50,000/s or the text of its profile.
 func Load(l scenarios.Level) string { return load(l) }
+
+// At returns the load of a level as an adverb: at 50,000/s, or in a closed loop.
+func At(l scenarios.Level) string { return at(l) }

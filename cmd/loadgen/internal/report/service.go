@@ -31,7 +31,7 @@ func serviceTable(s *scenarios.Scenario, cells []*view, screen *terminal.Screen)
 		}
 		started = true
 		number := func(unit string, per float64) string { return format.Number(v.median(unit) / per) }
-		t.Row(s.NameOf(v.cell)+" at "+load(v.cell.Level), number("startup-ms", 1), number("idle-mcores", 1),
+		t.Row(s.NameOf(v.cell)+" "+at(v.cell.Level), number("startup-ms", 1), number("idle-mcores", 1),
 			number("late-cpu-ns/op", 1e3), number("otlp-spans/op", 1), number("otlp-B/op", 1))
 	}
 	if !started {

@@ -101,6 +101,14 @@ func load(l scenarios.Level) string {
 	return rate(l.QPS)
 }
 
+// at returns the load of a level as an adverb: at 50,000/s, or in a closed loop.
+func at(l scenarios.Level) string {
+	if l.Closed() {
+		return "in " + load(l)
+	}
+	return "at " + load(l)
+}
+
 // callsOf returns the median number of calls that visits of a level were offered, or the planned number if the level
 // was not visited.
 func callsOf(level []*view, planned uint64) float64 {
@@ -152,8 +160,8 @@ func loadRow(v *view, dimensions []string, columns int) (row []string) {
 func estimatorTable(run *results.Run, all []*view, screen *terminal.Screen) string {
 	of := estimatorsOf(run, all)
 	var b strings.Builder
-	b.WriteString(screen.Wrap(fmt.Sprintf("Estimators, each on the latencies of every visit at %s, compared with a "+
-		"full sort: errors of the value and of the rank; medians over %s", load(of.Level), format.Plural(of.Visits,
+	b.WriteString(screen.Wrap(fmt.Sprintf("Estimators, each on the latencies of every visit %s, compared with a "+
+		"full sort: errors of the value and of the rank; medians over %s", at(of.Level), format.Plural(of.Visits,
 		"visit")),
 		"") + "\n")
 	header := []string{"quantile", "state", "insert ns", "query us"}

@@ -192,7 +192,7 @@ func first(s string) string {
 // armDoubts returns warnings about compared arms of a service.
 func armDoubts(run *results.Run) (doubts []string) {
 	for _, d := range results.ArmDoubts(run) {
-		doubts = append(doubts, fmt.Sprintf("%s: %s vs %s at %s: %s.", d.Name, d.A, d.B, load(d.Level), d.Detail))
+		doubts = append(doubts, fmt.Sprintf("%s: %s vs %s %s: %s.", d.Name, d.A, d.B, at(d.Level), d.Detail))
 	}
 	return doubts
 }

@@ -56,16 +56,24 @@ func NewSource(metric string, labels map[string]string, unit time.Duration) (*So
 	if !metricName.MatchString(metric) {
 		return nil, fmt.Errorf("%q is not the name of a metric: want one such as request_duration_seconds", metric)
 	}
-	for suffix, of := range map[string]time.Duration{"_seconds": time.Second, "_milliseconds": time.Millisecond,
-		"_microseconds": time.Microsecond, "_nanoseconds": time.Nanosecond} {
-		if unit == 0 && strings.HasSuffix(metric, suffix) {
-			unit = of
-		}
+	if unit == 0 {
+		_, unit = CutUnit(metric)
 	}
 	if unit == 0 {
 		return nil, fmt.Errorf("the name %s does not say in which unit its values are: want --metric-unit", metric)
 	}
 	return &Source{metric, labels, unit}, nil
+}
+
+// CutUnit returns the name of a metric without the unit that it ends with, and that unit, or 0 if it names none.
+func CutUnit(metric string) (name string, unit time.Duration) {
+	for suffix, unit := range map[string]time.Duration{"_seconds": time.Second, "_milliseconds": time.Millisecond,
+		"_microseconds": time.Microsecond, "_nanoseconds": time.Nanosecond} {
+		if name, ok := strings.CutSuffix(metric, suffix); ok {
+			return name, unit
+		}
+	}
+	return metric, 0
 }
 
 // sum returns the sum of the histograms of the metric in families.
