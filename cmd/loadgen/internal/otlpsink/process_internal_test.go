@@ -32,8 +32,9 @@ func TestAProcessThatDoesNotAnswerIsKilled(t *testing.T) {
 			if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			if err := wait(p); err == nil || !strings.Contains(err.Error(), "it did not answer within 10ms, and was killed") {
-				t.Errorf("got %v, want that it was killed", err)
+			want := "it did not answer within 10ms, and was killed"
+			if err := wait(p); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q in it", err, want)
 			}
 			_ = p.Close() // it has ended, or ends now
 		})
