@@ -172,7 +172,7 @@ func TestInstrumentSaysWhatIsWrong(t *testing.T) {
 	t.Run("outside of modules", func(t *testing.T) {
 		t.Chdir(t.TempDir())
 		if code, _, stderr := quickly(t, "instrument", "check"); code != exitUnusable ||
-			!strings.Contains(stderr, "there is no go.mod in this directory or above it") {
+			!strings.Contains(stderr, "there is no go.mod or go.work in this directory or above it") {
 			t.Errorf("exit %d\n%s", code, stderr)
 		}
 	})

@@ -140,8 +140,9 @@ func (s *session) goEnv() (map[string]string, error) {
 	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, fmt.Errorf("go env -json: %w", err)
 	}
-	if mod := env["GOMOD"]; mod == "" || mod == os.DevNull {
-		return nil, errors.New("there is no go.mod in this directory or above it\n\thint: probes need modules")
+	isModule := env["GOMOD"] != "" && env["GOMOD"] != os.DevNull
+	if isWorkspace := env["GOWORK"] != "" && env["GOWORK"] != "off"; !isModule && !isWorkspace {
+		return nil, errors.New("there is no go.mod or go.work in this directory or above it\n\thint: probes need modules")
 	}
 	return env, nil
 }

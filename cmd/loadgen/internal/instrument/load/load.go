@@ -24,7 +24,7 @@ type Config struct {
 	Env     []string // the environment of the go command
 	Flags   []string // flags of the go command that decide which files belong to a package, such as -tags=x
 	Tests   bool     // load the tests of the packages that the patterns match, too
-	GoMod   string   // the go.mod of the module that Dir is in
+	GoMod   string   // the go.mod of the module that Dir is in; "" or os.DevNull: it is in none, but in a workspace
 }
 
 // A Package is a package of a main module, or one of its variants that hold tests. A file may belong to several.
@@ -117,7 +117,7 @@ func (c Config) find(patterns []string) (*finding, error) {
 		}
 		module := pkg.Module
 		if pkg.PkgPath == commandLine { // it has no module
-			module = c.module()
+			module = c.module(pkg.GoFiles)
 		}
 		if module == nil || !module.Main || isTestMain(pkg) {
 			return
@@ -138,13 +138,33 @@ func (c Config) find(patterns []string) (*finding, error) {
 	return f, nil
 }
 
-// module returns the module that the directory is in, or nil if its go.mod cannot be read.
-func (c Config) module() *packages.Module {
-	text, err := os.ReadFile(c.GoMod)
+// module returns the module that the directory is in, or else the one that a package of files is in. It returns nil if
+// there is none.
+func (c Config) module(files []string) *packages.Module {
+	name := c.GoMod
+	if (name == "" || name == os.DevNull) && len(files) > 0 {
+		name = above(filepath.Dir(files[0]), "go.mod")
+	}
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil
 	}
-	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(c.GoMod), GoMod: c.GoMod, Main: true}
+	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(name), GoMod: name, Main: true}
+}
+
+// above returns the path of the file with a name in dir or the nearest directory above it, or "" if there is none.
+func above(dir, name string) string {
+	for {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
 }
 
 // check parses and type-checks packages. It keeps the texts of files in p.
