@@ -30,6 +30,7 @@ type Options struct {
 	Tables   *regexp.Regexp // probe only tables whose name it matches; nil: all
 	ProbeDir string         // where package lgprobe is installed; "": in the user's cache
 	Dir      string         // the current directory; "": that of the process
+	Own      []string       // the names of loadgen's flags, which the go command does not get
 	// Found is called with what was found, before the go command runs. An error of it ends the build.
 	Found  func(*Report) error
 	Stdin  io.Reader
@@ -60,6 +61,9 @@ func Build(ctx context.Context, o Options, words []string) error {
 		return errors.New("no command\n\thint: want go " + strings.Join(verbs, ", go "))
 	}
 	l, err := parseLine(words[0], words[1:])
+	if err == nil {
+		err = l.checkFlags(o.Own, false) // others may be those of a later version of Go
+	}
 	if err != nil {
 		return err
 	}
@@ -84,6 +88,9 @@ func Build(ctx context.Context, o Options, words []string) error {
 // Check reports what Build would find, and builds nothing.
 func Check(ctx context.Context, o Options, words []string, tests bool) error {
 	l, err := parseLine("build", words)
+	if err == nil {
+		err = l.checkFlags(o.Own, true)
+	}
 	if err != nil {
 		return err
 	}
@@ -106,6 +113,9 @@ func (o Options) session(ctx context.Context, l *line, f func(*session) error) (
 			s.dir = filepath.Join(o.Dir, s.dir)
 		}
 	}
+	if err := isDirectory(s.dir); err != nil {
+		return err
+	}
 	if s.env, err = s.goEnv(); err != nil {
 		return err
 	}
@@ -126,6 +136,19 @@ func (o Options) session(ctx context.Context, l *line, f func(*session) error) (
 		}
 	}()
 	return f(s)
+}
+
+// isDirectory returns an error if dir is no directory. The go command cannot be started there, and the error of that
+// is about the go command.
+func isDirectory(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", dir)
+	}
+	return err
 }
 
 // goEnv returns the settings of the go command.
