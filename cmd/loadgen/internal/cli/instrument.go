@@ -242,7 +242,12 @@ func (f *instrumentFlags) check(cmd *cobra.Command, args []string, as string, te
 		}
 		return f.judge(r, o.Stderr, "")
 	}
-	return endedWith(cmd.Context(), instrument.Check(cmd.Context(), o, args, tests))
+	err = endedWith(cmd.Context(), instrument.Check(cmd.Context(), o, args, tests))
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil { // the go command has printed them
+		exit.err = errors.New("the packages have errors, so they were not checked")
+	}
+	return err
 }
 
 // judge prints the problems, and returns the error that they end the command with, or nil. So is what follows from

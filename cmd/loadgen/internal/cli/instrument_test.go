@@ -178,6 +178,14 @@ func TestInstrumentSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a document about packages with errors", func(t *testing.T) {
+		code, stdout, stderr := quickly(t, "instrument", "check", "--format", "json", "./missing")
+		const want = "the packages have errors, so they were not checked"
+		if code != exitWorse || one(t, stdout)["kind"] != "failure" || one(t, stdout)["error"] != want ||
+			!strings.HasSuffix(stderr, "missing: directory not found\nloadgen: "+want+"\n") {
+			t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+		}
+	})
 	t.Run("a flag in GOFLAGS", func(t *testing.T) {
 		t.Setenv("GOFLAGS", "-cover")
 		if code, _, stderr := quickly(t, "instrument", "go", "build", "."); code != exitUnusable ||
