@@ -44,6 +44,7 @@ type Program struct {
 	Module   *packages.Module  // the main module with the first path; nil: no package belongs to a main module
 	// Imported has the directory of each package that the program needs, by its import path.
 	Imported map[string]string
+	imports  map[string][]string // what each of them imports, without its tests
 	// Errors are what is wrong with the packages, such as a type error. If there are any, Packages is empty.
 	Errors []packages.Error
 }
@@ -98,8 +99,8 @@ const commandLine = "command-line-arguments"
 
 // find finds the packages of main modules. It does not parse them.
 func (c Config) find(patterns []string) (*finding, error) {
-	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]string{}},
-		matched: map[string]bool{}}
+	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]string{},
+		imports: map[string][]string{}}, matched: map[string]bool{}}
 	cfg := c.packages(packages.NeedName | packages.NeedImports | packages.NeedDeps | packages.NeedModule |
 		packages.NeedFiles | packages.NeedForTest)
 	roots, err := packages.Load(cfg, patterns...)
@@ -114,6 +115,11 @@ func (c Config) find(patterns []string) (*finding, error) {
 		p.Errors = append(p.Errors, pkg.Errors...)
 		if len(pkg.GoFiles) > 0 {
 			p.Imported[pkg.PkgPath] = filepath.Dir(pkg.GoFiles[0])
+		}
+		if pkg.ForTest == "" {
+			for _, imported := range pkg.Imports {
+				p.imports[pkg.PkgPath] = append(p.imports[pkg.PkgPath], imported.PkgPath)
+			}
 		}
 		module := pkg.Module
 		if pkg.PkgPath == commandLine { // it has no module
@@ -136,6 +142,20 @@ func (c Config) find(patterns []string) (*finding, error) {
 	})
 	slices.Sort(f.paths)
 	return f, nil
+}
+
+// Needs returns the packages that one of the program needs, itself among them.
+func (p *Program) Needs(path string) map[string]bool {
+	needs := map[string]bool{path: true}
+	for next := []string{path}; len(next) > 0; next = next[1:] {
+		for _, imported := range p.imports[next[0]] {
+			if !needs[imported] {
+				needs[imported] = true
+				next = append(next, imported)
+			}
+		}
+	}
+	return needs
 }
 
 // module returns the module that the directory is in, or else the one that a package of files is in. It returns nil if

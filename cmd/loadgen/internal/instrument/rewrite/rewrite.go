@@ -22,7 +22,9 @@ type Options struct {
 	Tables    *regexp.Regexp // probe only tables whose name it matches; nil: all
 	Live      string         // a package to import for its effects, in package main or in the tests of a package
 	Bridge    string         // another one, or ""
-	Tests     bool           // Live and Bridge are for tests: no package main is linked
+	// BridgeNeeds are the packages that Bridge needs, so that their own tests cannot import it.
+	BridgeNeeds map[string]bool
+	Tests       bool // Live and Bridge are for tests: no package main is linked
 }
 
 // A Site is a place where a handler is registered.
@@ -137,8 +139,8 @@ func (g *program) linkLive(files []*file) {
 	}
 	for _, f := range chosen {
 		f.effect(g.options.Live)
-		// The bridge may import a package, so that the package's own tests cannot import the bridge.
-		if !g.options.Tests || strings.HasSuffix(f.syntax.Name.Name, "_test") {
+		if isExternal := strings.HasSuffix(f.syntax.Name.Name, "_test"); !g.options.Tests || isExternal ||
+			!g.options.BridgeNeeds[f.pkg.Types.Path()] {
 			f.effect(g.options.Bridge)
 		}
 	}
