@@ -171,7 +171,7 @@ func check(t *testing.T) {
 		t.Error(observable.Ended, "calls are in the account, want 1")
 	}
 }
--- main_test.go --
+-- main/main_test.go --
 package main
 `+strings.Replace(test, `"testing"`, `("testing"; "github.com/loadgen-go/loadgen/observable")`, 1)+`
 func check(t *testing.T) {
@@ -179,13 +179,28 @@ func check(t *testing.T) {
 		t.Error(observable.Ended, "calls are in the account, want 2")
 	}
 }
--- main.go --
+-- main/main.go --
 package main
 
+import _ "github.com/loadgen-go/loadgen/observable"
+
 func main() { map[string]func(){"main": func() {}}["main"]() }
+-- without/main.go --
+package main
+
+func main() { map[string]func(){"without": func() {}}["without"]() }
 `)
-	if b := build(t, dir, "test", "./...").must(t); len(b.report.Sites) != 5 {
-		t.Errorf("%d handlers have probes, want 5\n%s", len(b.report.Sites), b.output)
+	if b := build(t, dir, "test", "./...").must(t); len(b.report.Sites) != 6 {
+		t.Errorf("%d handlers have probes, want 6\n%s", len(b.report.Sites), b.output)
+	}
+	// A program beside them does not get a package that it has no use for.
+	bin := filepath.Join(dir, "bin") + string(filepath.Separator)
+	build(t, dir, "build", "-o", bin, "./main", "./without").must(t)
+	for name, want := range map[string]bool{"main": true, "without": false} {
+		symbols := goCommand(t, dir, "tool", "nm", bin+name)
+		if got := strings.Contains(symbols, "loadgen/observable.Ended"); got != want {
+			t.Errorf("%s has package observable in it: %t, want %t", name, got, want)
+		}
 	}
 }
 

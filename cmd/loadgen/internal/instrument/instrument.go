@@ -242,8 +242,7 @@ func (s *session) find(tests bool) (*Report, *placed, error) {
 		Tests: s.line.verb == "test"}
 	switch uses, known := bridges(p); {
 	case known:
-		o.Bridge = at.path + "/" + probe.Bridge
-		o.BridgeNeeds = p.Needs(probe.Observable)
+		o.Bridge, o.Bridged = at.path+"/"+probe.Bridge, probe.Observable
 	case uses:
 		fmt.Fprintf(s.Stderr, "loadgen: warning: handlers are not in the account of package observable, which has no "+
 			"package %[1]s beside it\n\thint: update its module; with a vendor directory, import %[2]s/%[1]s for its "+

@@ -145,17 +145,31 @@ func (c Config) find(patterns []string) (*finding, error) {
 }
 
 // Needs returns the packages that one of the program needs, itself among them.
-func (p *Program) Needs(path string) map[string]bool {
-	needs := map[string]bool{path: true}
-	for next := []string{path}; len(next) > 0; next = next[1:] {
-		for _, imported := range p.imports[next[0]] {
-			if !needs[imported] {
-				needs[imported] = true
-				next = append(next, imported)
+func (p *Program) Needs(path string) map[string]bool { return reached(p.imports, path) }
+
+// Users returns the packages of the program that need one, itself among them.
+func (p *Program) Users(path string) map[string]bool {
+	importers := map[string][]string{}
+	for importer, imports := range p.imports {
+		for _, imported := range imports {
+			importers[imported] = append(importers[imported], importer)
+		}
+	}
+	return reached(importers, path)
+}
+
+// reached returns what a graph has an edge to from start, directly or not, and start.
+func reached(edges map[string][]string, start string) map[string]bool {
+	seen := map[string]bool{start: true}
+	for next := []string{start}; len(next) > 0; next = next[1:] {
+		for _, to := range edges[next[0]] {
+			if !seen[to] {
+				seen[to] = true
+				next = append(next, to)
 			}
 		}
 	}
-	return needs
+	return seen
 }
 
 // module returns the module that the directory is in, or else the one that a package of files is in. It returns nil if
