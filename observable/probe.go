@@ -27,9 +27,10 @@ func Default() *Map {
 // Its methods are safe for concurrent use.
 type Probe entry
 
-// Probe returns the probe of key and from, which is where the function is registered. Its calls have spans and metrics,
-// and are in the Snapshot of the map, as those of a registered handler are. They are named after key, or key@from if
-// another probe or handler has this key. Keys of probes cannot be called, and do not exclude handlers with the same key.
+// Probe returns the probe of key and from, which is where the function is registered. Its calls have spans and
+// metrics, and are in the Snapshot of the map, as those of a registered handler are. They are named after key, or
+// key@from if another probe or handler has this key. Keys of probes cannot be called, and do not exclude handlers with
+// the same key.
 func (m *Map) Probe(key, from string) *Probe {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -54,7 +54,8 @@ func TestAProbeIsInTheAccountAndDoesNotExcludeHandlers(t *testing.T) {
 	}
 }
 
-// A snapshot has each key once: whoever reads it by key, as metrics do, would take two of them for one that begins anew.
+// A snapshot has each key once: whoever reads it by key, as metrics do, would take two of them for one that begins
+// anew.
 func TestAProbeIsOneOfItsKeyAndPlace(t *testing.T) {
 	m := newMap(t, observable.Options{})
 	first, other := m.Probe("a", "x.go:1"), m.Probe("a", "y.go:2")

@@ -165,7 +165,8 @@ func (s *session) goEnv() (map[string]string, error) {
 	}
 	isModule := env["GOMOD"] != "" && env["GOMOD"] != os.DevNull
 	if isWorkspace := env["GOWORK"] != "" && env["GOWORK"] != "off"; !isModule && !isWorkspace {
-		return nil, errors.New("there is no go.mod or go.work in this directory or above it\n\thint: probes need modules")
+		return nil, errors.New("there is no go.mod or go.work in this directory or above it\n\t" +
+			"hint: probes need modules")
 	}
 	return env, nil
 }

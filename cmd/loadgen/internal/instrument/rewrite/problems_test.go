@@ -77,8 +77,8 @@ var b = map[string]func(){"b": func() {}} //	loadgen:probe`, []string{
 		`2:1: // loadgen:skip is no directive: it begins with //loadgen: in small letters, without a blank | write ` +
 			`//loadgen:skip, or other words if it is a comment`,
 		`3:43: /* loadgen:skip */ is no directive`,
-		`4:1: //loadgen: probe with=Wrap is no directive: it begins with //loadgen: in small letters, without a blank | ` +
-			`write //loadgen:probe with=Wrap, or`,
+		`4:1: //loadgen: probe with=Wrap is no directive: it begins with //loadgen: in small letters, without a ` +
+			`blank | write //loadgen:probe with=Wrap, or`,
 		`5:1: //LOADGEN:skip is no directive`,
 		"6:43: //\tloadgen:probe is no directive"}},
 	{"a skip of nothing", `
