@@ -27,20 +27,25 @@ func Default() *Map {
 // Its methods are safe for concurrent use.
 type Probe entry
 
-// Probe returns a probe. Its calls have spans and metrics, and are in the Snapshot of the map, as those of a
-// registered handler are. They are named after key, or key@from if another probe or handler has this key. Keys of
-// probes cannot be called, and do not exclude handlers with the same key. from is where the function is registered.
+// Probe returns the probe of key and from, which is where the function is registered. Its calls have spans and
+// metrics, and are in the Snapshot of the map, as those of a registered handler are. They are named after key, or
+// key@from if another probe or handler has this key. Keys of probes cannot be called, and do not exclude handlers with
+// the same key.
 func (m *Map) Probe(key, from string) *Probe {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := key
+	name, elsewhere := key, key+"@"+from
 	taken := m.entries()[key] != nil
 	probes := m.probeEntries()
 	for _, e := range probes {
+		// Two accounts with one name would be no account: a scrape would be refused, or count calls twice.
+		if (e.key == key || e.key == elsewhere) && e.fn.Load().from == from {
+			return (*Probe)(e)
+		}
 		taken = taken || e.key == key
 	}
 	if taken {
-		name += "@" + from
+		name = elsewhere
 	}
 	e := newEntry(m, name, &handler{from: from, plain: func() {}})
 	probes = append(probes[:len(probes):len(probes)], e)

@@ -54,6 +54,29 @@ func TestAProbeIsInTheAccountAndDoesNotExcludeHandlers(t *testing.T) {
 	}
 }
 
+// A snapshot has each key once: whoever reads it by key, as metrics do, would take two of them for one that begins
+// anew.
+func TestAProbeIsOneOfItsKeyAndPlace(t *testing.T) {
+	m := newMap(t, observable.Options{})
+	first, other := m.Probe("a", "x.go:1"), m.Probe("a", "y.go:2")
+	for range 2 {
+		if m.Probe("a", "x.go:1") != first || m.Probe("a", "y.go:2") != other {
+			t.Error("there is another probe of the same key and place")
+		}
+	}
+	must(t, m.Register("a", func() {})) // takes the key
+	if m.Probe("a", "x.go:1") != first || m.Probe("a", "y.go:2") != other || first == other {
+		t.Error("there is another probe of the same key and place, beside a handler")
+	}
+	var keys []string
+	for _, s := range m.Snapshot() {
+		keys = append(keys, s.Key)
+	}
+	if got := strings.Join(keys, " "); got != "a a@x.go:1 a@y.go:2" {
+		t.Errorf("the snapshot has %s", got)
+	}
+}
+
 func TestTheDefaultMapIsTheFirstUnlessOneIsSet(t *testing.T) {
 	first := observable.Default() // of another test, perhaps
 	m := newMap(t, observable.Options{})

@@ -107,7 +107,7 @@ func TestAKindTakesTheFunctionsOfItsPolicy(t *testing.T) {
 }
 
 func TestValidateReportsAllThatIsWrong(t *testing.T) {
-	err := register.Validate(register.Registration{
+	err := register.Validate(register.Registration{ //loadgen:skip
 		Kind: 9, From: "a.go:1", Attributes: []attribute.KeyValue{attribute.String("", "x"), attribute.Int("", 1)},
 	})
 	want := "register: \"\" has the unknown kind 9: want HTTPHandler, DBDriver or CustomSpan (a.go:1)\n" +
@@ -200,7 +200,7 @@ func TestErrorsSayWhereBothCameFrom(t *testing.T) {
 	if !errors.As(err, &after) || after.Frozen != frozen || !strings.Contains(frozen, "register_test.go:") {
 		t.Errorf("got %v, want a FrozenError with the place of the first Freeze, %s", err, frozen)
 	}
-	_, err = g.Register(register.Registration{Kind: 4, Name: "items", Func: ping})
+	_, err = g.Register(register.Registration{Kind: 4, Name: "items", Func: ping}) //loadgen:skip
 	var kind *register.KindError
 	if !errors.As(err, &kind) || kind.Kind != 4 {
 		t.Errorf("got %v, want a KindError", err)

@@ -22,6 +22,7 @@ import (
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/address"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/child"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
+	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/machine"
 	"github.com/loadgen-go/loadgen/internal/spelling"
 	"github.com/loadgen-go/loadgen/scenarios"
@@ -80,7 +81,7 @@ func dispatch(ctx context.Context, own targets, args []string, stdin io.Reader, 
 	// The other errors are from cobra, such as an unknown command or flag, or a missing argument.
 	err = exclusive(err)
 	message := format.Printable(err.Error(), "\n\t")
-	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", message, advice(cmd, err),
+	fmt.Fprintf(stderr, "loadgen: %s\n%sRun '%s --help' for what it takes.\n", message, advice(cmd, err, args),
 		cmd.CommandPath())
 	return told(cmd, out, exitUnusable, err, stderr)
 }
@@ -104,11 +105,38 @@ var exclusiveFlags = regexp.MustCompile(`^if any flags in the group \[.*\] are s
 
 // advice returns the form of the command line if err is about the number of arguments, or the flags that an unknown
 // one may have been meant to be.
-func advice(cmd *cobra.Command, err error) string {
+func advice(cmd *cobra.Command, err error, args []string) string {
 	if strings.Contains(err.Error(), "arg(s)") {
 		return "Usage: " + usage(cmd) + "\n"
 	}
-	return meantFlag(cmd, err)
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		if meant := meantLong(cmd, letters, args); meant != "" {
+			return meant
+		}
+	}
+	return meantFlag(cmd, unknown.GetSpecifiedName())
+}
+
+// meantLong returns a suggestion for a word of a single hyphen that was parsed as flags of a letter each, of which
+// letters are the last: a flag with this name, as package flag would have it, or one of the go command. A word that
+// ends in a digit, such as -c50, is a flag of a letter with its value.
+func meantLong(cmd *cobra.Command, letters string, args []string) string {
+	for _, word := range args {
+		name, _, _ := strings.Cut(strings.TrimPrefix(word, "-"), "=")
+		switch {
+		case !strings.HasPrefix(word, "-") || len(name) < 2 || !strings.HasSuffix(word, letters),
+			'0' <= name[len(name)-1] && name[len(name)-1] <= '9':
+		case cmd.Name() == "check" && instrument.IsGoFlag(name) && name != formatJSON:
+			return didYouMean([]string{cmd.CommandPath() + " -- " + word}) + "\n"
+		default:
+			return meantFlag(cmd, name)
+		}
+	}
+	return ""
 }
 
 // elsewhere are flags of other load generators, with the flag that does the same here.
@@ -118,13 +146,9 @@ var elsewhere = map[string]string{"rate": "qps", "rps": "qps", "c": "connections
 	"max-redirects": "redirects", "redirect": "redirects", "location": "redirects", "L": "redirects", "t": "timeout",
 	"max-workers": "max-connections", "threads": "workers", "connect-to": "resolve"}
 
-// meantFlag returns a suggestion that lists the flags of cmd whose names are similar to the unknown flag in err, and
-// the commands below cmd that have it. It returns "" if there are none, or if err is another error.
-func meantFlag(cmd *cobra.Command, err error) string {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return ""
-	}
+// meantFlag returns a suggestion that lists the flags of cmd whose names are similar to an unknown one, and the
+// commands below cmd that have it. It returns "" if there are none.
+func meantFlag(cmd *cobra.Command, unknown string) string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
@@ -132,17 +156,23 @@ func meantFlag(cmd *cobra.Command, err error) string {
 		}
 	})
 	var meant []string
-	if name := elsewhere[unknown.GetSpecifiedName()]; slices.Contains(names, name) {
+	switch {
+	case unknown == formatJSON && hasJSON(cmd):
+		meant = append(meant, "--format "+formatJSON)
+	case len(unknown) > 1 && slices.Contains(names, unknown): // it had a single hyphen
+		meant = append(meant, "--"+unknown)
+	}
+	if name := elsewhere[unknown]; slices.Contains(names, name) {
 		meant = append(meant, "--"+name)
 	}
-	for _, name := range spelling.Similar(unknown.GetSpecifiedName(), names) {
+	for _, name := range spelling.Similar(unknown, names) {
 		if !slices.Contains(meant, "--"+name) {
 			meant = append(meant, "--"+name)
 		}
 	}
 	for _, below := range cmd.Commands() {
-		if below.Flags().Lookup(unknown.GetSpecifiedName()) != nil {
-			meant = append(meant, below.CommandPath()+" --"+unknown.GetSpecifiedName())
+		if below.Flags().Lookup(unknown) != nil {
+			meant = append(meant, below.CommandPath()+" --"+unknown)
 		}
 	}
 	if len(meant) == 0 {

@@ -159,7 +159,11 @@ func usage(cmd *cobra.Command) string {
 	if !cmd.HasParent() {
 		return cmd.Name() + " COMMAND [FLAGS]"
 	}
-	return cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name()) + " [FLAGS]"
+	form := cmd.CommandPath() + strings.TrimPrefix(cmd.Use, cmd.Name())
+	if strings.Contains(form, "[FLAGS]") {
+		return form
+	}
+	return form + " [FLAGS]"
 }
 
 // folded returns an example in lines of at most helpWidth columns, which end where a flag begins if it is too long.

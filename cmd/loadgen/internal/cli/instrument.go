@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/format"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument"
@@ -27,7 +28,7 @@ type instrumentFlags struct {
 
 func newInstrument() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "instrument",
+		Use:   "instrument COMMAND",
 		Short: "Build a program with probes in every table of handlers",
 		Example: `  loadgen instrument check ./...
   loadgen instrument go build -o app ./cmd/app
@@ -39,17 +40,33 @@ copies of files (an overlay). The source tree, go.mod and go.sum stay as they
 are.
 
 Each command has a --help of its own.`,
-		Args: cobra.NoArgs,
+		Args: wantCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newInstrumentGo(), newInstrumentCheck(), newInstrumentInit())
 	return cmd
 }
 
+// wantCommand returns an error if loadgen instrument has arguments: one that is no command below it.
+func wantCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := meantCommand(cmd, args[0])
+	if instrument.IsVerb(args[0]) {
+		meant = didYouMean([]string{cmd.CommandPath() + " go " + args[0]})
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if meant != "" {
+		err = fmt.Errorf("%w\n%s", err, meant)
+	}
+	return err
+}
+
 func newInstrumentGo() *cobra.Command {
 	var f instrumentFlags
 	cmd := &cobra.Command{
-		Use:   "go build|install|run|test [ARGUMENTS]",
+		Use:   "go [FLAGS] build|install|run|test [ARGUMENTS]",
 		Short: "Run a go command, with probes in what it builds",
 		Example: `  loadgen instrument go build -o app ./cmd/app
   loadgen instrument go run . -addr :8080
@@ -86,14 +103,14 @@ func newInstrumentCheck() *cobra.Command {
 	var as string
 	var tests bool
 	cmd := &cobra.Command{
-		Use:   "check [BUILD FLAGS] [PACKAGE...]",
+		Use:   "check [FLAGS] [PACKAGE...] [-- BUILD FLAGS]",
 		Short: "List the handlers that would have probes, and those that cannot",
 		Example: `  loadgen instrument check ./...
   loadgen instrument check --format json ./...
-  loadgen instrument check --strict --mode marked ./cmd/app`,
+  loadgen instrument check --strict --mode marked ./cmd/app
+  loadgen instrument check ./... -- -tags=trace`,
 		Long: `Lists what loadgen instrument go would do, and builds nothing. It suits
-//go:generate, and CI. Flags of the go command, such as -tags=trace, follow the
-flags of loadgen after --.
+//go:generate, and CI. Flags of the go command, such as -tags, follow after --.
 
 A handler has a probe inside of it, if it is a function literal with a constant
 key, or around it. Generic ones have one if they turn out to be a func().
@@ -174,6 +191,11 @@ func (f *instrumentFlags) options(cmd *cobra.Command) (o instrument.Options, err
 	}
 	o = instrument.Options{Marked: f.mode == "marked", ProbeDir: f.probeDir, Stdin: cmd.InOrStdin(),
 		Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()}
+	cmd.Flags().VisitAll(func(own *pflag.Flag) {
+		if own.Name != "help" { // the go command has one, too
+			o.Own = append(o.Own, own.Name)
+		}
+	})
 	if f.tables != "" {
 		if o.Tables, err = regexp.Compile(f.tables); err != nil {
 			errs = append(errs, fmt.Errorf("--tables: %w", err))
@@ -220,7 +242,12 @@ func (f *instrumentFlags) check(cmd *cobra.Command, args []string, as string, te
 		}
 		return f.judge(r, o.Stderr, "")
 	}
-	return endedWith(cmd.Context(), instrument.Check(cmd.Context(), o, args, tests))
+	err = endedWith(cmd.Context(), instrument.Check(cmd.Context(), o, args, tests))
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil { // the go command has printed them
+		exit.err = errors.New("the packages have errors, so they were not checked")
+	}
+	return err
 }
 
 // judge prints the problems, and returns the error that they end the command with, or nil. So is what follows from

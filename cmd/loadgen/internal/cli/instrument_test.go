@@ -152,16 +152,43 @@ func TestInstrumentSaysWhatIsWrong(t *testing.T) {
 		{"instrument go build ./missing", "missing: directory not found", exitWorse},
 		{"instrument go build fmt", "no package of a main module matches fmt", exitUnusable},
 		{"instrument init --tag a,b", `"a,b" is no build tag`, exitUnusable},
-		{"instrument init none/none", "go list: ", exitUnusable},
-		{"instrument chek", "unknown command", exitUnusable},
+		{"instrument init none/none", "stat none/none: ", exitUnusable},
+		{"instrument init main.go", "main.go is no directory", exitUnusable},
+		{"instrument go build -C none/none", "stat none/none: ", exitUnusable},
+		{"instrument chek", "for \"loadgen instrument\"\n\nDid you mean this?\n\tloadgen instrument check\n",
+			exitUnusable},
+		{"instrument build .", "Did you mean this?\n\tloadgen instrument go build\n", exitUnusable},
+		{"instrument vet", "unknown command \"vet\" for \"loadgen instrument\"\nRun '", exitUnusable},
+		{"instrument check -tags=trace", "Did you mean this?\n\tloadgen instrument check -- -tags=trace\n",
+			exitUnusable},
+		{"instrument check -race .", "Did you mean this?\n\tloadgen instrument check -- -race\n", exitUnusable},
+		{"instrument check -json", "Did you mean this?\n\t--format json\n", exitUnusable},
+		{"instrument check --json", "Did you mean this?\n\t--format json\n", exitUnusable},
+		{"instrument go -mode=marked build", "Did you mean this?\n\t--mode\n", exitUnusable},
+		{"instrument go build --mode marked .",
+			"--mode is a flag of loadgen\n\thint: put it before build, the name of the go command", exitUnusable},
+		{"instrument go run -tables=x . -tables=y", "--tables is a flag of loadgen\n\thint: put it before run",
+			exitUnusable},
+		{"instrument check -- -strict", "--strict is a flag of loadgen\n\thint: put it before --\n", exitUnusable},
+		{"instrument check -- -tgas=x", "the go command has no flag -tgas (did you mean tags?)", exitUnusable},
+		{"instrument check ./none", "hint: probes are for a map[string]func(); mark tables of other functions " +
+			"//loadgen:probe with=NAME", exitOK},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, stdout, stderr := quickly(t, strings.Fields(c.args)...)
-			if code != c.code || !strings.Contains(stderr, c.want) || stdout != "" {
+			if code != c.code || !strings.Contains(stderr, c.want) || code != exitOK && stdout != "" {
 				t.Errorf("exit %d, want %d and %q in\n%s\n%s", code, c.code, c.want, stdout, stderr)
 			}
 		})
 	}
+	t.Run("a document about packages with errors", func(t *testing.T) {
+		code, stdout, stderr := quickly(t, "instrument", "check", "--format", "json", "./missing")
+		const want = "the packages have errors, so they were not checked"
+		if code != exitWorse || one(t, stdout)["kind"] != "failure" || one(t, stdout)["error"] != want ||
+			!strings.HasSuffix(stderr, "missing: directory not found\nloadgen: "+want+"\n") {
+			t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+		}
+	})
 	t.Run("a flag in GOFLAGS", func(t *testing.T) {
 		t.Setenv("GOFLAGS", "-cover")
 		if code, _, stderr := quickly(t, "instrument", "go", "build", "."); code != exitUnusable ||
@@ -172,7 +199,7 @@ func TestInstrumentSaysWhatIsWrong(t *testing.T) {
 	t.Run("outside of modules", func(t *testing.T) {
 		t.Chdir(t.TempDir())
 		if code, _, stderr := quickly(t, "instrument", "check"); code != exitUnusable ||
-			!strings.Contains(stderr, "there is no go.mod in this directory or above it") {
+			!strings.Contains(stderr, "there is no go.mod or go.work in this directory or above it") {
 			t.Errorf("exit %d\n%s", code, stderr)
 		}
 	})

@@ -118,6 +118,92 @@ panics Error
 	}
 }
 
+// A package's own tests account for handlers, too, unless the account needs that package.
+func TestHandlersAreInTheAccountOfTests(t *testing.T) {
+	const test = `
+import "testing"
+
+func Test(t *testing.T) { called(map[string]func(){"a": func() {}}); check(t) }
+
+func called(m map[string]func()) { m["a"]() }
+
+`
+	dir := module(t, `
+-- go.mod --
+module github.com/loadgen-go/loadgen
+
+go 1.24
+-- observable/observable.go --
+package observable
+
+import "github.com/loadgen-go/loadgen/observable/needed"
+
+var Ended = needed.Zero
+
+type ProbedCall struct{}
+
+func (*ProbedCall) End(bool) { Ended++ }
+-- observable/own_test.go --
+package observable
+`+test+`func check(t *testing.T) {}
+-- observable/needed/needed.go --
+package needed
+
+var Zero = 0
+-- observable/needed/own_test.go --
+package needed
+`+test+`func check(t *testing.T) {}
+-- observable/probed/probed.go --
+package probed
+
+import "github.com/loadgen-go/loadgen/observable"
+
+type Handler struct{}
+
+func New(key, from string) *Handler { return nil }
+
+func (*Handler) Begin() *observable.ProbedCall { return new(observable.ProbedCall) }
+-- own/own_test.go --
+package own
+`+strings.Replace(test, `"testing"`, `("testing"; "github.com/loadgen-go/loadgen/observable")`, 1)+`
+func check(t *testing.T) {
+	if observable.Ended != 1 {
+		t.Error(observable.Ended, "calls are in the account, want 1")
+	}
+}
+-- main/main_test.go --
+package main
+`+strings.Replace(test, `"testing"`, `("testing"; "github.com/loadgen-go/loadgen/observable")`, 1)+`
+func check(t *testing.T) {
+	if main(); observable.Ended != 2 {
+		t.Error(observable.Ended, "calls are in the account, want 2")
+	}
+}
+-- main/main.go --
+package main
+
+import _ "github.com/loadgen-go/loadgen/observable"
+
+func main() { map[string]func(){"main": func() {}}["main"]() }
+-- without/main.go --
+package main
+
+func main() { map[string]func(){"without": func() {}}["without"]() }
+`)
+	if b := build(t, dir, "test", "./...").must(t); len(b.report.Sites) != 6 {
+		t.Errorf("%d handlers have probes, want 6\n%s", len(b.report.Sites), b.output)
+	}
+	// A program beside them does not get a package that it has no use for.
+	bin := filepath.Join(dir, "bin") + string(filepath.Separator)
+	build(t, dir, "build", "-o", bin, "./main", "./without").must(t)
+	for name, want := range map[string]bool{"main": true, "without": false} {
+		symbols := goCommand(t, dir, "tool", "nm", bin+name)
+		if got := strings.Contains(symbols, "loadgen/observable.Ended"); got != want {
+			t.Errorf("%s has package observable in it: %t, want %t", name, got, want)
+		}
+	}
+}
+
 // A version of package observable that knows no probes is no error, and not ignored in silence.
 func TestAnOldVersionOfPackageObservableIsReported(t *testing.T) {
 	dir := module(t, `

@@ -35,7 +35,7 @@ func TestTheGuardWantsProbes(t *testing.T) {
 		{dir, "probes", "exists, and has another text"},
 		{dir, "a,b", `"a,b" is no build tag that can be guarded`},
 		{dir, "loadgen", `"loadgen" is no build tag`},
-		{t.TempDir(), "trace", "go list: "},
+		{t.TempDir(), "trace", "go.mod file not found"},
 	} {
 		_, _, err := instrument.Guard(t.Context(), c.dir, c.tag)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

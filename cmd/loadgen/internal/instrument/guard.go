@@ -2,7 +2,9 @@ package instrument
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,12 +38,15 @@ func Guard(ctx context.Context, dir, name string) (path string, existed bool, er
 	if !isTag.MatchString(name) || name == tag {
 		return "", false, fmt.Errorf("%q is no build tag that can be guarded\n\thint: want one such as trace", name)
 	}
+	if err := isDirectory(dir); err != nil {
+		return "", false, err
+	}
 	list := child.Command(ctx, "go", "list", "-e", "-find", "-f", "{{.Name}}", ".")
 	var stderr bytes.Buffer
 	list.Dir, list.Stderr = dir, &stderr
 	out, err := list.Output()
 	if err != nil {
-		return "", false, fmt.Errorf("go list: %w\n%s", err, strings.TrimSpace(stderr.String()))
+		return "", false, errors.New(cmp.Or(strings.TrimSpace(stderr.String()), err.Error()))
 	}
 	pkg := strings.TrimSpace(string(out))
 	if pkg == "" {

@@ -30,6 +30,7 @@ type Options struct {
 	Tables   *regexp.Regexp // probe only tables whose name it matches; nil: all
 	ProbeDir string         // where package lgprobe is installed; "": in the user's cache
 	Dir      string         // the current directory; "": that of the process
+	Own      []string       // the names of loadgen's flags, which the go command does not get
 	// Found is called with what was found, before the go command runs. An error of it ends the build.
 	Found  func(*Report) error
 	Stdin  io.Reader
@@ -60,6 +61,9 @@ func Build(ctx context.Context, o Options, words []string) error {
 		return errors.New("no command\n\thint: want go " + strings.Join(verbs, ", go "))
 	}
 	l, err := parseLine(words[0], words[1:])
+	if err == nil {
+		err = l.checkFlags(o.Own, false) // others may be those of a later version of Go
+	}
 	if err != nil {
 		return err
 	}
@@ -84,6 +88,9 @@ func Build(ctx context.Context, o Options, words []string) error {
 // Check reports what Build would find, and builds nothing.
 func Check(ctx context.Context, o Options, words []string, tests bool) error {
 	l, err := parseLine("build", words)
+	if err == nil {
+		err = l.checkFlags(o.Own, true)
+	}
 	if err != nil {
 		return err
 	}
@@ -105,6 +112,9 @@ func (o Options) session(ctx context.Context, l *line, f func(*session) error) (
 		if !filepath.IsAbs(s.dir) {
 			s.dir = filepath.Join(o.Dir, s.dir)
 		}
+	}
+	if err := isDirectory(s.dir); err != nil {
+		return err
 	}
 	if s.env, err = s.goEnv(); err != nil {
 		return err
@@ -128,6 +138,19 @@ func (o Options) session(ctx context.Context, l *line, f func(*session) error) (
 	return f(s)
 }
 
+// isDirectory returns an error if dir is no directory. The go command cannot be started there, and the error of that
+// is about the go command.
+func isDirectory(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is no directory", dir)
+	}
+	return err
+}
+
 // goEnv returns the settings of the go command.
 func (s *session) goEnv() (map[string]string, error) {
 	cmd := child.Command(s.ctx, "go", "env", "-json", "GOFLAGS", "GOWORK", "GOMOD", "GOVERSION")
@@ -140,8 +163,10 @@ func (s *session) goEnv() (map[string]string, error) {
 	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, fmt.Errorf("go env -json: %w", err)
 	}
-	if mod := env["GOMOD"]; mod == "" || mod == os.DevNull {
-		return nil, errors.New("there is no go.mod in this directory or above it\n\thint: probes need modules")
+	isModule := env["GOMOD"] != "" && env["GOMOD"] != os.DevNull
+	if isWorkspace := env["GOWORK"] != "" && env["GOWORK"] != "off"; !isModule && !isWorkspace {
+		return nil, errors.New("there is no go.mod or go.work in this directory or above it\n\t" +
+			"hint: probes need modules")
 	}
 	return env, nil
 }
@@ -218,7 +243,7 @@ func (s *session) find(tests bool) (*Report, *placed, error) {
 		Tests: s.line.verb == "test"}
 	switch uses, known := bridges(p); {
 	case known:
-		o.Bridge = at.path + "/" + probe.Bridge
+		o.Bridge, o.Bridged = at.path+"/"+probe.Bridge, probe.Observable
 	case uses:
 		fmt.Fprintf(s.Stderr, "loadgen: warning: handlers are not in the account of package observable, which has no "+
 			"package %[1]s beside it\n\thint: update its module; with a vendor directory, import %[2]s/%[1]s for its "+

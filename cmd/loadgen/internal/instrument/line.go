@@ -90,11 +90,39 @@ func parseLine(verb string, words []string) (*line, error) {
 
 func isGoFile(word string) bool { return strings.HasSuffix(word, ".go") }
 
+// IsVerb reports whether probes are for a subcommand of go.
+func IsVerb(name string) bool { return slices.Contains(verbs, name) }
+
+// IsGoFlag reports whether these subcommands have a flag.
+func IsGoFlag(name string) bool {
+	return slices.Contains(valued, name) || slices.Contains(switches, name)
+}
+
+// checkFlags returns an error about the first of the flags that is loadgen's own, one of those named, or nil. If all
+// must be known, it returns one about the first that is not.
+func (l *line) checkFlags(own []string, known bool) error {
+	for _, f := range l.flags {
+		switch {
+		case IsGoFlag(f.name):
+		case slices.Contains(own, f.name):
+			before := l.verb + ", the name of the go command"
+			if known {
+				before = "--"
+			}
+			return fmt.Errorf("--%s is a flag of loadgen\n\thint: put it before %s", f.name, before)
+		case known:
+			return fmt.Errorf("the go command has no flag -%s%s", f.name,
+				spelling.Meant(f.name, slices.Concat(valued, switches)))
+		}
+	}
+	return nil
+}
+
 // parseFlag parses a word that is a flag, and reports whether the go command knows it.
 func parseFlag(word string) (f goFlag, known bool) {
 	f.name, f.value, f.hasValue = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(word, "-"), "-"), "=")
 	f.name = strings.TrimPrefix(f.name, "test.")
-	return f, slices.Contains(valued, f.name) || slices.Contains(switches, f.name)
+	return f, IsGoFlag(f.name)
 }
 
 // splitFlags splits the value of GOFLAGS as the go command does: at blanks, unless a word begins with a quote.

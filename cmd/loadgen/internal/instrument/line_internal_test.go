@@ -95,6 +95,36 @@ func TestOtherGoCommandsAreRefused(t *testing.T) {
 	}
 }
 
+// A flag that is in no list is the go command's to refuse, unless it is loadgen's own, or there is no go command.
+func TestFlagsOfLoadgenAreNoneOfTheGoCommand(t *testing.T) {
+	own := []string{"mode", "tables", "v"}
+	for _, c := range []struct {
+		verb, words string
+		known       bool
+		want        string // "": nil
+	}{
+		{"build", "-o app -v -race ./...", true, ""},
+		{"build", "--mode marked .", false, "--mode is a flag of loadgen\n\thint: put it before build, the name"},
+		{"build", ". -tables=x", false, "--tables is a flag of loadgen"},
+		{"build", ". -tables=x", true, "--tables is a flag of loadgen\n\thint: put it before --"},
+		{"build", "-later=1 .", false, ""},
+		{"build", "-later=1 .", true, "the go command has no flag -later"},
+		{"build", "--rcae .", true, "the go command has no flag -rcae (did you mean race?)"},
+		{"run", ". -mode x", false, ""},      // of the program
+		{"test", "-mode x .", false, ""},     // of the test binary
+		{"test", ". -args -mode", false, ""}, // the same
+		{"run", "-mode=x .", false, "--mode is a flag of loadgen\n\thint: put it before run"},
+	} {
+		l, err := parseLine(c.verb, strings.Fields(c.words))
+		if err == nil {
+			err = l.checkFlags(own, c.known)
+		}
+		if (err != nil) != (c.want != "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("go %s %s: %v, want %q", c.verb, c.words, err, c.want)
+		}
+	}
+}
+
 // Every flag that go help lists as one with a value is known, so that its value is not taken for a package.
 func TestFlagsWithValuesAreNoSwitches(t *testing.T) {
 	for _, f := range valued {

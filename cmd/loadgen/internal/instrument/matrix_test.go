@@ -374,10 +374,25 @@ func Fill() { Table[string([]byte("filled"))] = Two; Table["filled"]() }
 				t.Errorf("probes have counted %q, want %q", keysOf(p), c.keys)
 			}
 			build(t, one, "test", ".").must(t)
+			if c.name == "a workspace" {
+				checkFromTheRoot(t, dir, c.keys)
+			}
 			if tree(t, dir) != before {
 				t.Error("the build has changed the source tree")
 			}
 		})
+	}
+}
+
+// checkFromTheRoot checks builds of package one in the root of a workspace, which is in no module itself.
+func checkFromTheRoot(t *testing.T, dir, keys string) {
+	t.Helper()
+	for _, what := range []string{"./one", "./one/main.go"} {
+		on := filepath.Join(t.TempDir(), "on")
+		build(t, dir, "build", "-o", on, what).must(t)
+		if p, _ := counts(t, on); keysOf(p) != keys {
+			t.Errorf("%s: probes have counted %q in the root, want %q", what, keysOf(p), keys)
+		}
 	}
 }
 

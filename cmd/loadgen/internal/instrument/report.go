@@ -86,8 +86,11 @@ func (r *Report) Text(all bool) string {
 
 // Nothing returns a warning that there are no handlers.
 func (r *Report) Nothing() string {
-	return fmt.Sprintf("no handler has a probe in %s\n\thint: loadgen instrument check -v lists the tables that were "+
-		"left out", format.Plural(r.Packages, "package"))
+	hint := "loadgen instrument check -v lists the tables that were left out"
+	if len(r.Others) == 0 {
+		hint = "probes are for a map[string]func(); mark tables of other functions //loadgen:probe with=NAME"
+	}
+	return fmt.Sprintf("no handler has a probe in %s\n\thint: %s", format.Plural(r.Packages, "package"), hint)
 }
 
 // lines writes sites in columns.

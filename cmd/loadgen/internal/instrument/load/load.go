@@ -24,7 +24,7 @@ type Config struct {
 	Env     []string // the environment of the go command
 	Flags   []string // flags of the go command that decide which files belong to a package, such as -tags=x
 	Tests   bool     // load the tests of the packages that the patterns match, too
-	GoMod   string   // the go.mod of the module that Dir is in
+	GoMod   string   // the go.mod of the module that Dir is in; "" or os.DevNull: it is in none, but in a workspace
 }
 
 // A Package is a package of a main module, or one of its variants that hold tests. A file may belong to several.
@@ -44,6 +44,7 @@ type Program struct {
 	Module   *packages.Module  // the main module with the first path; nil: no package belongs to a main module
 	// Imported has the directory of each package that the program needs, by its import path.
 	Imported map[string]string
+	imports  map[string][]string // what each of them imports, without its tests
 	// Errors are what is wrong with the packages, such as a type error. If there are any, Packages is empty.
 	Errors []packages.Error
 }
@@ -98,8 +99,8 @@ const commandLine = "command-line-arguments"
 
 // find finds the packages of main modules. It does not parse them.
 func (c Config) find(patterns []string) (*finding, error) {
-	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]string{}},
-		matched: map[string]bool{}}
+	f := &finding{program: &Program{Sources: map[string][]byte{}, Imported: map[string]string{},
+		imports: map[string][]string{}}, matched: map[string]bool{}}
 	cfg := c.packages(packages.NeedName | packages.NeedImports | packages.NeedDeps | packages.NeedModule |
 		packages.NeedFiles | packages.NeedForTest)
 	roots, err := packages.Load(cfg, patterns...)
@@ -115,9 +116,14 @@ func (c Config) find(patterns []string) (*finding, error) {
 		if len(pkg.GoFiles) > 0 {
 			p.Imported[pkg.PkgPath] = filepath.Dir(pkg.GoFiles[0])
 		}
+		if pkg.ForTest == "" {
+			for _, imported := range pkg.Imports {
+				p.imports[pkg.PkgPath] = append(p.imports[pkg.PkgPath], imported.PkgPath)
+			}
+		}
 		module := pkg.Module
 		if pkg.PkgPath == commandLine { // it has no module
-			module = c.module()
+			module = c.module(pkg.GoFiles)
 		}
 		if module == nil || !module.Main || isTestMain(pkg) {
 			return
@@ -138,13 +144,61 @@ func (c Config) find(patterns []string) (*finding, error) {
 	return f, nil
 }
 
-// module returns the module that the directory is in, or nil if its go.mod cannot be read.
-func (c Config) module() *packages.Module {
-	text, err := os.ReadFile(c.GoMod)
+// Needs returns the packages that one of the program needs, itself among them.
+func (p *Program) Needs(path string) map[string]bool { return reached(p.imports, path) }
+
+// Users returns the packages of the program that need one, itself among them.
+func (p *Program) Users(path string) map[string]bool {
+	importers := map[string][]string{}
+	for importer, imports := range p.imports {
+		for _, imported := range imports {
+			importers[imported] = append(importers[imported], importer)
+		}
+	}
+	return reached(importers, path)
+}
+
+// reached returns what a graph has an edge to from start, directly or not, and start.
+func reached(edges map[string][]string, start string) map[string]bool {
+	seen := map[string]bool{start: true}
+	for next := []string{start}; len(next) > 0; next = next[1:] {
+		for _, to := range edges[next[0]] {
+			if !seen[to] {
+				seen[to] = true
+				next = append(next, to)
+			}
+		}
+	}
+	return seen
+}
+
+// module returns the module that the directory is in, or else the one that a package of files is in. It returns nil if
+// there is none.
+func (c Config) module(files []string) *packages.Module {
+	name := c.GoMod
+	if (name == "" || name == os.DevNull) && len(files) > 0 {
+		name = above(filepath.Dir(files[0]), "go.mod")
+	}
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil
 	}
-	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(c.GoMod), GoMod: c.GoMod, Main: true}
+	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(name), GoMod: name, Main: true}
+}
+
+// above returns the path of the file with a name in dir or the nearest directory above it, or "" if there is none.
+func above(dir, name string) string {
+	for {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
 }
 
 // check parses and type-checks packages. It keeps the texts of files in p.

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"regexp"
 	"strings"
 
 	"github.com/loadgen-go/loadgen/internal/spelling"
@@ -29,12 +30,21 @@ type mark struct {
 	with *types.Func // nil: the probes of loadgen
 }
 
+// nearly matches a comment that says a directive, and nothing else, in another way than directives are written: with a
+// blank before or after loadgen:, in capitals, or as a block. Its group is the directive's text.
+var nearly = regexp.MustCompile(`(?i)^(?://|/\*)\s*loadgen:\s*(skip|probe(?:\s+with=\S+?)?)\s*(?:\*/)?$`)
+
 // readDirectives reads the directives of a file, and reports those that are wrong.
 func (f *file) readDirectives() {
 	f.skips, f.imports, f.withs = map[int][]*directive{}, map[string]string{}, map[string]string{}
 	for _, group := range f.syntax.Comments {
 		for _, comment := range group.List {
 			text, ok := strings.CutPrefix(comment.Text, prefix)
+			if meant := nearly.FindStringSubmatch(comment.Text); meant != nil && (!ok || !isDirective(text)) {
+				f.problem(comment.Pos(), "write "+prefix+meant[1]+", or other words if it is a comment",
+					"%s is no directive: it begins with %s in small letters, without a blank", comment.Text, prefix)
+				continue
+			}
 			if !ok {
 				continue
 			}
@@ -61,6 +71,11 @@ func (f *file) readDirectives() {
 			}
 		}
 	}
+}
+
+// isDirective reports whether what follows the prefix begins with a directive.
+func isDirective(text string) bool {
+	return strings.HasPrefix(text, skipDirective) || strings.HasPrefix(text, probeDirective)
 }
 
 // trails reports whether something other than blanks stands before p in its line.

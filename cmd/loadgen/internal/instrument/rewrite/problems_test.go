@@ -63,10 +63,24 @@ var n int`, []string{
 		`2:1: unknown directive //loadgen:prob (did you mean probe?) | want //loadgen:probe or //loadgen:skip`,
 		`3:43: unknown directive //loadgen:skipp (did you mean skip?) | want`,
 		`4:1: unknown directive //loadgen:instrument | want`}},
-	{"directives with blanks are comments", `
-// loadgen:skip
+	{"words about directives are comments", `
+// loadgen:skip would leave it out.
 //  //loadgen:probe
+// loadgen: warning
 var m = map[string]func(){"a": func() {}}`, nil},
+	{"directives in another form", `
+// loadgen:skip
+var a = map[string]func(){"a": func() {}} /* loadgen:skip */
+//loadgen: probe with=Wrap
+//LOADGEN:skip
+var b = map[string]func(){"b": func() {}} //	loadgen:probe`, []string{
+		`2:1: // loadgen:skip is no directive: it begins with //loadgen: in small letters, without a blank | write ` +
+			`//loadgen:skip, or other words if it is a comment`,
+		`3:43: /* loadgen:skip */ is no directive`,
+		`4:1: //loadgen: probe with=Wrap is no directive: it begins with //loadgen: in small letters, without a ` +
+			`blank | write //loadgen:probe with=Wrap, or`,
+		`5:1: //LOADGEN:skip is no directive`,
+		"6:43: //\tloadgen:probe is no directive"}},
 	{"a skip of nothing", `
 //loadgen:skip
 var n int

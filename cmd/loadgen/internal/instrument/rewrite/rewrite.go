@@ -21,7 +21,8 @@ type Options struct {
 	Marked    bool           // probe only tables with //loadgen:probe
 	Tables    *regexp.Regexp // probe only tables whose name it matches; nil: all
 	Live      string         // a package to import for its effects, in package main or in the tests of a package
-	Bridge    string         // another one, or ""
+	Bridge    string         // another one, where the package Bridged is needed, or ""
+	Bridged   string         // the package that Bridge imports
 	Tests     bool           // Live and Bridge are for tests: no package main is linked
 }
 
@@ -135,10 +136,18 @@ func (g *program) linkLive(files []*file) {
 			chosen[dir] = f
 		}
 	}
-	for _, f := range chosen {
+	users, needed := g.Users(g.options.Bridged), g.Needs(g.options.Bridged)
+	uses := map[string]bool{} // by directory
+	for _, f := range files {
+		dir := filepath.Dir(f.name)
+		uses[dir] = uses[dir] || users[f.pkg.Types.Path()] ||
+			slices.ContainsFunc(f.pkg.Types.Imports(), func(p *types.Package) bool { return users[p.Path()] })
+	}
+	for dir, f := range chosen {
 		f.effect(g.options.Live)
-		// The bridge may import a package, so that the package's own tests cannot import the bridge.
-		if !g.options.Tests || strings.HasSuffix(f.syntax.Name.Name, "_test") {
+		// Only external tests of a package that Bridged needs can import Bridge.
+		isCycle := needed[f.pkg.Types.Path()] && !strings.HasSuffix(f.syntax.Name.Name, "_test")
+		if uses[dir] && !isCycle {
 			f.effect(g.options.Bridge)
 		}
 	}
