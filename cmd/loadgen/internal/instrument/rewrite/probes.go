@@ -57,16 +57,23 @@ func (f *file) inside(x table, key ast.Expr, n *ast.FuncLit) {
 	run := f.fresh() + "_"
 	f.insert(n.Pos(), fmt.Sprintf("%s.L(&%s, ", f.probe(), entry))
 	f.closing(n.End(), ")")
-	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" %s := %s.Begin(); defer %s.End(); ", run, entry, run))
+	end := "End"
+	var returns []token.Pos
 	ast.Inspect(n.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncLit:
 			return false
+		case *ast.DeferStmt:
+			end = "EndLast"
 		case *ast.ReturnStmt:
-			f.insert(n.Pos(), run+".OK(); ")
+			returns = append(returns, n.Pos())
 		}
 		return true
 	})
+	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" %s := %s.Begin(); defer %s.%s(); ", run, entry, run, end))
+	for _, p := range returns {
+		f.insert(p, run+".OK(); ")
+	}
 	f.insert(n.Body.Rbrace, "; "+run+".OK() ")
 }
 

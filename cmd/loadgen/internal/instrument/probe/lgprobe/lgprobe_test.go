@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/probe/lgprobe"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/probe/lgprobe/generic"
@@ -240,5 +241,25 @@ func TestFlushCallsTheFunctionThatIsSet(t *testing.T) {
 	lgprobe.Flush()
 	if n != 1 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// A program may have many handlers: to mark one more does not copy what is known of the others.
+func TestMarkingALiteralDoesNotCopyTheOthers(t *testing.T) {
+	const n = 10_000
+	code := make([]uintptr, 2*n) // as of so many literals; nobody calls them
+	entries := make([]lgprobe.Entry, 2*n)
+	next := 0
+	mark := func() {
+		closure := &code[next]
+		*closure = uintptr(1 + next)
+		lgprobe.L(&entries[next], *(*func())(unsafe.Pointer(&closure)))
+		next++
+	}
+	for range n {
+		mark()
+	}
+	if allocs := testing.AllocsPerRun(n-2, mark); allocs > 1 {
+		t.Errorf("%v allocations to mark one more", allocs)
 	}
 }
