@@ -140,7 +140,7 @@ func (s *session) goEnv() (map[string]string, error) {
 	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, fmt.Errorf("go env -json: %w", err)
 	}
-	if mod := env["GOMOD"]; mod == "" || mod == os.DevNull {
+	if mod := env["GOMOD"]; mod == "" || mod == os.DevNull && workspace(env) == "" {
 		return nil, errors.New("there is no go.mod in this directory or above it\n\thint: probes need modules")
 	}
 	return env, nil

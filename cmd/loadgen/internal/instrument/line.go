@@ -2,7 +2,9 @@ package instrument
 
 import (
 	"fmt"
+	"go/build"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -85,7 +87,17 @@ func parseLine(verb string, words []string) (*line, error) {
 	if len(l.patterns) == 0 {
 		l.patterns = []string{"."}
 	}
+	if i := slices.IndexFunc(l.patterns, isVersioned); i >= 0 {
+		return nil, fmt.Errorf("%s names a version of a module, whose packages have no probes\n\thint: only packages of "+
+			"the module, or of the workspace, that is worked on are probed", l.patterns[i])
+	}
 	return l, nil
+}
+
+// isVersioned reports whether a pattern is one as in go install example.com/cmd@latest.
+func isVersioned(pattern string) bool {
+	return strings.Contains(pattern, "@") && !build.IsLocalImport(pattern) && !filepath.IsAbs(pattern) &&
+		!isGoFile(pattern)
 }
 
 func isGoFile(word string) bool { return strings.HasSuffix(word, ".go") }

@@ -145,3 +145,23 @@ func FuzzGOFLAGS(f *testing.F) {
 		}
 	})
 }
+
+// Packages of a version of a module are built outside of the main module, where nothing has probes.
+func TestAVersionOfAModuleHasNoProbes(t *testing.T) {
+	for words, refused := range map[string]bool{
+		"install example.com/cmd@latest": true,
+		"install -v example.com/cmd@v1":  true,
+		"run example.com/cmd@v1 x":       true,
+		"run . user@example.com":         false,
+		"build ./a@b":                    false,
+		"build /a@b":                     false,
+		"run a@b.go":                     false,
+		"test ./... -args a@b":           false,
+	} {
+		verb, rest, _ := strings.Cut(words, " ")
+		_, err := parseLine(verb, strings.Fields(rest))
+		if (err != nil) != refused || err != nil && !strings.Contains(err.Error(), "names a version of a module") {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+}

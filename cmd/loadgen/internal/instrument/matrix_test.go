@@ -307,6 +307,39 @@ func {
 	}
 }
 
+// The directory of a workspace need not be a module.
+func TestTheDirectoryOfAWorkspaceWillDo(t *testing.T) {
+	dir := module(t, `
+-- go.work --
+go 1.24
+
+use ./one
+-- one/go.mod --
+module example.com/one
+
+go 1.24
+-- one/main.go --
+package main
+
+func main() { map[string]func(){"one": func() {}}["one"]() }
+-- one/ignored/ignored.go --
+//go:build ignore
+
+package main
+`)
+	for _, pattern := range []string{"./one", "./one/...", "one/main.go"} {
+		on := filepath.Join(t.TempDir(), "on")
+		build(t, dir, "build", "-o", on, pattern).must(t)
+		if p, _ := counts(t, on); p.calls("one") != 1 {
+			t.Errorf("%s: %+v", pattern, p)
+		}
+	}
+	t.Setenv("GOWORK", "off")
+	if b := build(t, dir, "build", "./one"); b.err == nil || !strings.Contains(b.err.Error(), "there is no go.mod") {
+		t.Error(b.err)
+	}
+}
+
 // Packages of dependencies have no probes. Those of vendor directories, workspaces, and packages that use cgo have.
 func TestModulesOfAllKindsHaveProbes(t *testing.T) {
 	two := `
@@ -395,17 +428,35 @@ package main
 
 // static int twice(int x) { return 2*x; }
 import "C"
-import "fmt"
+import (
+	"fmt"
+
+	"example.com/c/probes"
+)
 
 func double() { fmt.Println(C.twice(21)) }
 
+//loadgen:probe with=probes.Trace
+var others = map[string]func(int){"with": func(n int) { fmt.Println(C.twice(C.int(n))) }}
+
+var _ = probes.Trace
+
 func main() {
+	others["with"](2)
 	m := map[string]func(){"inside": func() { fmt.Println(int(C.twice(1))) }}
 	m["around"] = double
 	m["inside"]()
 	m["around"]()
 	m["panics"] = func() { panic("with cgo") }
 	m["panics"]()
+}
+-- probes/probes.go --
+package probes
+
+import "os"
+
+func Trace(key string, next func(int)) func(int) {
+	return func(n int) { next(n); os.Stdout.WriteString(os.Getenv("TRACE")) }
 }
 `)
 	off, on := filepath.Join(t.TempDir(), "off"), filepath.Join(t.TempDir(), "on")

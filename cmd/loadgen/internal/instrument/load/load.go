@@ -24,7 +24,7 @@ type Config struct {
 	Env     []string // the environment of the go command
 	Flags   []string // flags of the go command that decide which files belong to a package, such as -tags=x
 	Tests   bool     // load the tests of the packages that the patterns match, too
-	GoMod   string   // the go.mod of the module that Dir is in
+	GoMod   string   // the go.mod of the module that Dir is in, or os.DevNull
 }
 
 // A Package is a package of a main module, or one of its variants that hold tests. A file may belong to several.
@@ -117,7 +117,10 @@ func (c Config) find(patterns []string) (*finding, error) {
 		}
 		module := pkg.Module
 		if pkg.PkgPath == commandLine { // it has no module
-			module = c.module()
+			module = nil
+			if len(pkg.GoFiles) > 0 {
+				module = c.module(filepath.Dir(pkg.GoFiles[0]))
+			}
 		}
 		if module == nil || !module.Main || isTestMain(pkg) {
 			return
@@ -138,13 +141,22 @@ func (c Config) find(patterns []string) (*finding, error) {
 	return f, nil
 }
 
-// module returns the module that the directory is in, or nil if its go.mod cannot be read.
-func (c Config) module() *packages.Module {
-	text, err := os.ReadFile(c.GoMod)
+// module returns the module that c.Dir is in, or, where it is in none, as in the directory of a workspace, the one that
+// the directory of the files is in. It returns nil if there is none, or its go.mod cannot be read.
+func (c Config) module(files string) *packages.Module {
+	name := c.GoMod
+	for dir := files; name == os.DevNull; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			name = filepath.Join(dir, "go.mod")
+		} else if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil
 	}
-	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(c.GoMod), GoMod: c.GoMod, Main: true}
+	return &packages.Module{Path: modfile.ModulePath(text), Dir: filepath.Dir(name), GoMod: name, Main: true}
 }
 
 // check parses and type-checks packages. It keeps the texts of files in p.
