@@ -110,7 +110,8 @@ var insideEntry = lgprobe.Entry{Site: "inside", Key: "inside"}
 // inside returns a function literal as package rewrite writes it.
 func inside(f func()) func() {
 	return lgprobe.L(&insideEntry, func() {
-		run := insideEntry.Begin()
+		var run lgprobe.Run
+		run.Begin(&insideEntry)
 		defer run.End()
 		f()
 		run.OK()

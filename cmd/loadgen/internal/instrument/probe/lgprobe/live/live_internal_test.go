@@ -46,7 +46,8 @@ func TestTheFileIsAlwaysComplete(t *testing.T) {
 		e := &lgprobe.Entry{Site: "site", Key: key}
 		handle := f.Register(e)
 		for range i {
-			run := e.Begin()
+			var run lgprobe.Run
+			run.Begin(e)
 			f.Begin(handle)
 			run.End()
 			f.End(handle, nil, false)
@@ -89,7 +90,8 @@ func TestManyCallsAreWrittenNowAndThen(t *testing.T) {
 	e := &lgprobe.Entry{Site: "site", Key: "key"}
 	handle := f.Register(e)
 	for range 9999 {
-		run := e.Begin()
+		var run lgprobe.Run
+		run.Begin(e)
 		f.Begin(handle)
 		run.End()
 		f.End(handle, nil, false)
