@@ -38,11 +38,11 @@ func (e *Entry) Counts() (begun, ended, broken, nanos int64) {
 type Observer interface {
 	// Register is called once for each entry, before its first call. The calls pass on what it returns.
 	Register(e *Entry) (handle any)
-	// Begin is called in the goroutine of the call.
-	Begin(handle any) (state any)
-	// End is called after the call, with the result of Begin. Without ok, the call ended in a panic or in
-	// runtime.Goexit.
-	End(handle, state any, ok bool)
+	// Begin is called in the goroutine of the nth call.
+	Begin(handle any, n int64) (state any)
+	// End is called after a call, the nth that has ended, with the result of Begin. Without ok, the call ended in a
+	// panic or in runtime.Goexit.
+	End(handle, state any, n int64, ok bool)
 }
 
 // mostObservers is how many observers a program may have.
@@ -249,25 +249,25 @@ func (r *Run) Begin(e *Entry) {
 	if idle.Load() {
 		return
 	}
-	e.begun.Add(1)
+	n := e.begun.Add(1)
 	r.e, r.begun = e, -1
 	if seen := observers.Load(); seen != nil {
 		r.seen = seen
-		r.observe()
+		r.observe(n)
 	}
 	if now := clock.Load(); now != nil {
 		r.begun = (*now)()
 	}
 }
 
-func (r *Run) observe() {
+func (r *Run) observe(n int64) {
 	if !r.e.known.Load() {
 		held := acquire()
 		register(r.e)
 		release(held)
 	}
 	for i, o := range *r.seen {
-		r.states[i] = o.Begin(r.e.handles[i])
+		r.states[i] = o.Begin(r.e.handles[i], n)
 	}
 }
 
@@ -300,10 +300,10 @@ func (r *Run) End() {
 	if !r.ok {
 		r.e.broken.Add(1)
 	}
-	r.e.ended.Add(1)
+	n := r.e.ended.Add(1)
 	if r.seen != nil {
 		for i, o := range *r.seen {
-			o.End(r.e.handles[i], r.states[i], r.ok)
+			o.End(r.e.handles[i], r.states[i], n, r.ok)
 		}
 	}
 }

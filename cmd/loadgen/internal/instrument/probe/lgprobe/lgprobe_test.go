@@ -19,9 +19,18 @@ type watcher struct {
 }
 
 func (w *watcher) Register(e *lgprobe.Entry) any { w.entries = append(w.entries, e); return e }
-func (w *watcher) Begin(handle any) any          { w.begun++; return handle }
-func (w *watcher) End(handle, state any, ok bool) {
+func (w *watcher) Begin(handle any, n int64) any {
+	w.begun++
+	if begun, _, _, _ := handle.(*lgprobe.Entry).Counts(); begun != n {
+		panic("the call has the number of another one")
+	}
+	return handle
+}
+func (w *watcher) End(handle, state any, n int64, ok bool) {
 	w.ended++
+	if _, ended, _, _ := handle.(*lgprobe.Entry).Counts(); ended != n {
+		panic("the call that has ended has the number of another one")
+	}
 	if !ok {
 		w.failed++
 	}

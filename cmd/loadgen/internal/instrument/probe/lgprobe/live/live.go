@@ -146,19 +146,17 @@ func (o *file) Register(e *lgprobe.Entry) any {
 }
 
 // Begin writes the line of a call that begins, if it is its turn.
-func (o *file) Begin(handle any) any {
-	r := handle.(*row)
-	if begun, _, _, _ := r.e.Counts(); isWritten(begun) {
-		o.update(r)
+func (o *file) Begin(handle any, n int64) any {
+	if isWritten(n) {
+		o.update(handle.(*row))
 	}
 	return nil
 }
 
 // End writes the line of a call that has ended, if it is its turn.
-func (o *file) End(handle, _ any, _ bool) {
-	r := handle.(*row)
-	if _, ended, _, _ := r.e.Counts(); isWritten(ended) {
-		o.update(r)
+func (o *file) End(handle, _ any, n int64, _ bool) {
+	if isWritten(n) {
+		o.update(handle.(*row))
 	}
 }
 
