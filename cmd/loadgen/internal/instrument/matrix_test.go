@@ -481,6 +481,7 @@ func TestBuildsAreReproducible(t *testing.T) {
 		}
 		return string(data)
 	}
+	t.Setenv("TMPDIR", t.TempDir())
 	goCommand(t, dir, "build", "-o", filepath.Join(temp, "before"), ".")
 	build(t, dir, "build", "-o", filepath.Join(temp, "first"), ".").must(t)
 	goCommand(t, dir, "build", "-o", filepath.Join(temp, "after"), ".")
@@ -496,6 +497,9 @@ func TestBuildsAreReproducible(t *testing.T) {
 	}
 	if strings.Contains(read("first"), "loadgen-instrument-") {
 		t.Error("the name of a temporary directory is in the program")
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("the builds have left %v, %v", left, err)
 	}
 }
 

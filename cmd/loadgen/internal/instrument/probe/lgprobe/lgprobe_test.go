@@ -133,6 +133,11 @@ func TestALiteralIsCountedInside(t *testing.T) {
 	lgprobe.W("x", "copy of inside", a)()
 	b()
 	want(t, "inside", 2, 2, 0)
+	for _, e := range seen.entries {
+		if e.Key == "copy of inside" {
+			t.Error("the copy has an entry")
+		}
+	}
 }
 
 func TestPanicsAndGoexitsAreBroken(t *testing.T) {
