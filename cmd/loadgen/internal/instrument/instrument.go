@@ -168,11 +168,12 @@ func (s *session) load(tests bool) (*load.Program, error) {
 		GoMod: s.env["GOMOD"]}, s.line.patterns)
 }
 
-// loadEnv returns the environment for loading. GOFLAGS has no -modfile in it, which go/packages does not get along
-// with: it calls the go command outside of modules, too.
+// loadEnv returns the environment for loading. GOFLAGS has no flags in it that go/packages does not get along with: it
+// calls the go command outside of modules, too, where -modfile is an error, and asks go list for a format, which -json
+// excludes.
 func (s *session) loadEnv() []string {
 	inherited, _ := splitFlags(s.env["GOFLAGS"]) // was parsed before
-	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" })
+	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" || f.name == "json" })
 	return append(os.Environ(), "GOFLAGS="+joinFlags(inherited))
 }
 

@@ -39,7 +39,7 @@ var verbs = []string{"build", "install", "run", "test"}
 var valued = strings.Fields(`C p asmflags buildmode compiler covermode coverpkg gccgoflags gcflags installsuffix ldflags
 	mod modfile overlay pgo pkgdir tags toolexec o exec bench benchtime blockprofile blockprofilerate count coverprofile
 	cpu cpuprofile fuzz fuzztime fuzzminimizetime list memprofile memprofilerate mutexprofile mutexprofilefraction
-	outputdir parallel run shuffle skip timeout trace vet`)
+	outputdir parallel run shuffle skip timeout trace vet debug-actiongraph debug-runtime-trace debug-trace`)
 
 // switches are those that take none.
 var switches = strings.Fields(`a n race msan asan cover v work x json linkshared modcacherw trimpath buildvcs c i
@@ -170,6 +170,8 @@ func refused(flags []goFlag) error {
 		case strings.HasPrefix(f.name, "cover"):
 			return fmt.Errorf("%s and probes exclude each other: the coverage tool reads the files without probes "+
 				"(golang/go#73802)\n\thint: measure coverage in a build without probes", f)
+		case f.name == "vet" && (f.value == "all" || slices.Contains(strings.Split(f.value, ","), "unreachable")):
+			return fmt.Errorf("%s and probes exclude each other: it reports text of the probes\n\thint: go vet ./...", f)
 		case f.name == "overlay":
 			return fmt.Errorf("-overlay is taken by the probes\n\thint: put the replaced files in place, or build " +
 				"without probes")

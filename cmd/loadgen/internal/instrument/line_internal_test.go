@@ -69,6 +69,9 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 		{"-test.coverprofile=c", "-coverprofile=c and probes"},
 		{"-covermode=atomic", "-covermode=atomic and probes"},
 		{"--overlay=o.json", "-overlay is taken by the probes\n\thint: put the replaced files in place"},
+		{"-vet=all", "-vet=all and probes exclude each other: it reports text of the probes\n\thint: go vet ./..."},
+		{"-vet=printf,unreachable", "-vet=printf,unreachable and probes"},
+		{"-vet=off -vet=printf -vet=", ""},
 		{"-cover=false -cover=0", ""},
 		{"-race '-ldflags=-s -w'", ""},
 	} {

@@ -142,6 +142,7 @@ func TestBuildsOfAllKindsHaveProbes(t *testing.T) {
 		{name: "an import path", args: "example.com/app", keys: "main svc"},
 		{name: "another go.mod", args: "-modfile=alt.mod .", keys: "main svc"},
 		{name: "another go.mod in GOFLAGS", env: "GOFLAGS=-modfile=alt.mod", args: ".", keys: "main svc"},
+		{name: "JSON in GOFLAGS", env: "GOFLAGS=-json", args: ".", keys: "main svc"},
 		{name: "without workspaces", env: "GOWORK=off", args: ".", keys: "main svc"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
