@@ -229,7 +229,8 @@ func TestMergedAttributesAreThoseOfBothAndTheLaterHold(t *testing.T) {
 // The attributes of one registration may be those of another one, too, at the same time.
 func TestAttributesOfTheCallerStayAsTheyAre(t *testing.T) {
 	shared := []attribute.KeyValue{
-		attribute.String("c", "first"), attribute.Int("b", 1), attribute.String("c", "last"), attribute.Int("a", 2),
+		attribute.String("c", "first"), attribute.Int("b", 1),
+		attribute.String("c", "last"), attribute.Int("a", 2),
 	}
 	before := slices.Clone(shared)
 	var g register.Registry
@@ -239,7 +240,8 @@ func TestAttributesOfTheCallerStayAsTheyAre(t *testing.T) {
 	if !slices.EqualFunc(shared, before, func(a, b attribute.KeyValue) bool { return a == b }) {
 		t.Errorf("%v, want %v", shared, before)
 	}
-	if r, _ := g.Lookup(register.CustomSpan, "a"); len(r.Attributes) != 3 || r.Attributes[2].Value.AsString() != "last" {
+	r, _ := g.Lookup(register.CustomSpan, "a")
+	if len(r.Attributes) != 3 || r.Attributes[2].Value.AsString() != "last" {
 		t.Errorf("%v", r.Attributes)
 	}
 }

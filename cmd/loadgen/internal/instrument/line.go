@@ -88,8 +88,8 @@ func parseLine(verb string, words []string) (*line, error) {
 		l.patterns = []string{"."}
 	}
 	if i := slices.IndexFunc(l.patterns, isVersioned); i >= 0 {
-		return nil, fmt.Errorf("%s names a version of a module, whose packages have no probes\n\thint: only packages of "+
-			"the module, or of the workspace, that is worked on are probed", l.patterns[i])
+		return nil, fmt.Errorf("%s names a version of a module, whose packages have no probes\n\thint: only packages "+
+			"of the module, or of the workspace, that is worked on are probed", l.patterns[i])
 	}
 	return l, nil
 }
@@ -171,7 +171,8 @@ func refused(flags []goFlag) error {
 			return fmt.Errorf("%s and probes exclude each other: the coverage tool reads the files without probes "+
 				"(golang/go#73802)\n\thint: measure coverage in a build without probes", f)
 		case f.name == "vet" && (f.value == "all" || slices.Contains(strings.Split(f.value, ","), "unreachable")):
-			return fmt.Errorf("%s and probes exclude each other: it reports text of the probes\n\thint: go vet ./...", f)
+			return fmt.Errorf("%s and probes exclude each other: it reports text of the probes\n\thint: %s", f,
+				"go vet ./...")
 		case f.name == "overlay":
 			return fmt.Errorf("-overlay is taken by the probes\n\thint: put the replaced files in place, or build " +
 				"without probes")

@@ -141,8 +141,8 @@ func (c Config) find(patterns []string) (*finding, error) {
 	return f, nil
 }
 
-// module returns the module that c.Dir is in, or, where it is in none, as in the directory of a workspace, the one that
-// the directory of the files is in. It returns nil if there is none, or its go.mod cannot be read.
+// module returns the module that c.Dir is in, or, where it is in none, as in the directory of a workspace, the one
+// that the directory of the files is in. It returns nil if there is none, or its go.mod cannot be read.
 func (c Config) module(files string) *packages.Module {
 	name := c.GoMod
 	for dir := files; name == os.DevNull; dir = filepath.Dir(dir) {

@@ -68,8 +68,8 @@ func (f *file) inside(x table, key ast.Expr, n *ast.FuncLit) {
 		}
 		return true
 	})
-	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" var %[1]s %[2]s.Run; %[1]s.Begin(&%[3]s); defer %[1]s.%[4]s(); ", run, f.probe(),
-		entry, end))
+	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" var %[1]s %[2]s.Run; %[1]s.Begin(&%[3]s); defer %[1]s.%[4]s(); ", run,
+		f.probe(), entry, end))
 	for _, p := range returns {
 		f.insert(p, run+".OK(); ")
 	}

@@ -72,8 +72,8 @@ func trace(k string, next func(int)) func(int) { return func(int) { again() } }
 func again() { register(); println(n, len(local)) }
 func register() { m["d"] = f; m[string(rune(n))] = f }
 func init() { m["e"] = f; register() }`, []string{
-		`3:35: probe trace refers to m, which cannot be initialized without it | keep m out of trace and what it calls, ` +
-			`or register in func init; or mark`, `11:13: probe trace refers to local, which cannot`}},
+		`3:35: probe trace refers to m, which cannot be initialized without it | keep m out of trace and what it ` +
+			`calls, or register in func init; or mark`, `11:13: probe trace refers to local, which cannot`}},
 	{"an unknown directive", `
 //loadgen:prob
 var m = map[string]func(){"a": func() {}} //loadgen:skipp

@@ -20,8 +20,8 @@ func (f *file) with(x table, key, value ast.Expr) {
 	f.closing(value.End(), ")")
 }
 
-// wrapper returns an expression for a function of the user's at p. It reports a function that the file cannot use there,
-// and returns "".
+// wrapper returns an expression for a function of the user's at p. It reports a function that the file cannot use
+// there, and returns "".
 func (f *file) wrapper(p token.Pos, fn *types.Func) string {
 	if home := fn.Pkg().Path(); home != f.pkg.Types.Path() {
 		what := ""
@@ -47,8 +47,8 @@ func (f *file) wrapper(p token.Pos, fn *types.Func) string {
 	if _, o := f.pkg.Types.Scope().Innermost(p).LookupParent(fn.Name(), p); o == types.Object(fn) {
 		return fn.Name()
 	}
-	// The name means something else at p. A variable is no choice elsewhere: it has to be initialized, and may not be if
-	// fn calls the function that registers.
+	// The name means something else at p. A variable is no choice elsewhere: it has to be initialized, and may not be
+	// if fn calls the function that registers.
 	if f.withs[fn.FullName()] == "" {
 		f.withs[fn.FullName()] = f.declare(fn.Name())
 	}

@@ -76,9 +76,9 @@ type Locker interface {
 func SetQueue(l Locker) { queue.Store(&l) }
 
 // acquire waits for the lock, which is held while a handler is registered, and returns what release needs. Packages
-// sync and runtime have to be initialized, and a channel belongs to the bubble of testing/synctest that it was made in.
-// So acquire spins as long as the program has no queue: where the runtime cannot interrupt a goroutine that spins, as
-// with GODEBUG=asyncpreemptoff=1 or in WebAssembly, only a queue lets the holder go on for sure.
+// sync and runtime have to be initialized, and a channel belongs to the bubble of testing/synctest that it was made
+// in. So acquire spins as long as the program has no queue: where the runtime cannot interrupt a goroutine that spins,
+// as with GODEBUG=asyncpreemptoff=1 or in WebAssembly, only a queue lets the holder go on for sure.
 func acquire() (held *Locker) {
 	if held = queue.Load(); held != nil {
 		(*held).Lock()
@@ -234,8 +234,8 @@ func wrap(e *Entry, f func()) func() {
 // begins with that address.
 func codeOf(f func()) uintptr { return **(**uintptr)(unsafe.Pointer(&f)) }
 
-// A Run is one call of a handler. It is a variable of the handler, which its methods fill in: to return and copy one would
-// take as long as half a clock read.
+// A Run is one call of a handler. It is a variable of the handler, which its methods fill in: to return and copy one
+// would take as long as a third of a clock read.
 type Run struct {
 	e      *Entry // nil: nobody asks
 	begun  int64  // on the clock; -1: there was none
@@ -278,8 +278,8 @@ func (r *Run) OK() { r.ok = true }
 // its caller.
 func SetUnwinding(f func() bool) { unwinding.Store(&f) }
 
-// EndLast ends a call of a handler that defers functions of its own, which have run before. They may have recovered from
-// a panic, or have begun one after OK.
+// EndLast ends a call of a handler that defers functions of its own, which have run before. They may have recovered
+// from a panic, or have begun one after OK.
 func (r *Run) EndLast() {
 	if f := unwinding.Load(); f != nil && r.e != nil {
 		r.ok = !(*f)()
