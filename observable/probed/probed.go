@@ -13,6 +13,9 @@ import (
 type Handler struct {
 	key, from string
 	probe     atomic.Pointer[observable.Probe] // in the map that attached holds; nil: it was not attached yet
+	// probes has the probe in each map that was the default one: a second one there would have another name. It is
+	// guarded by attaching.
+	probes map[*observable.Map]*observable.Probe
 }
 
 var (
@@ -24,7 +27,7 @@ var (
 
 // New returns the handler that is registered at from, such as a file and a line, under key.
 func New(key, from string) *Handler {
-	h := &Handler{key: key, from: from}
+	h := &Handler{key: key, from: from, probes: map[*observable.Map]*observable.Probe{}}
 	mu.Lock()
 	defer mu.Unlock()
 	handlers = append(handlers, h)
@@ -54,7 +57,10 @@ func attach(m *observable.Map) {
 	mu.Unlock()
 	for _, h := range all {
 		if another || h.probe.Load() == nil {
-			h.probe.Store(m.Probe(h.key, h.from))
+			if h.probes[m] == nil {
+				h.probes[m] = m.Probe(h.key, h.from)
+			}
+			h.probe.Store(h.probes[m])
 		}
 	}
 	attached.Store(m)

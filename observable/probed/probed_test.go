@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -188,35 +186,5 @@ func TestCallsAreInTheMetrics(t *testing.T) {
 		if got := collected(t, reader); !slices.Equal(got, want) {
 			t.Errorf("OpenTelemetry has %q, want %q", got, want)
 		}
-	}
-}
-
-// Calls that begin while the default map changes are in the account of one map, and handlers may be registered
-// meanwhile.
-func TestCallsAreCountedOnceWhileTheDefaultMapChanges(t *testing.T) {
-	const callers, calls = 4, 500
-	maps := []*observable.Map{defaultMap(t, observable.Options{}), defaultMap(t, observable.Options{})}
-	var running sync.WaitGroup
-	for i := range callers {
-		running.Go(func() {
-			for n := range calls {
-				if n%100 == 0 {
-					observable.SetDefault(maps[n/100%2])
-				}
-				call(probed.New("at once", fmt.Sprintf("y.go:%d", i)), true)
-			}
-		})
-	}
-	running.Wait()
-	var total uint64
-	for _, m := range maps {
-		for _, s := range m.Snapshot() {
-			if strings.HasPrefix(s.Key, "at once") {
-				total += s.Calls
-			}
-		}
-	}
-	if total != callers*calls {
-		t.Errorf("%d calls are in the accounts, want %d", total, callers*calls)
 	}
 }

@@ -149,7 +149,7 @@ func (s *state) refuses(r Registration, policy Policy) error {
 func (s *state) enter(r Registration, policy Policy) (over *Override) {
 	at, count := policy.place(r), &s.counts[r.Kind]
 	before, taken := s.held[at]
-	attributes := r.Attributes
+	attributes := slices.Clone(r.Attributes) // NewSet sorts its arguments
 	switch {
 	case !taken:
 		count.Added++

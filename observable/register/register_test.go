@@ -226,6 +226,26 @@ func TestMergedAttributesAreThoseOfBothAndTheLaterHold(t *testing.T) {
 	}
 }
 
+// The attributes of one registration may be those of another one, too, at the same time.
+func TestAttributesOfTheCallerStayAsTheyAre(t *testing.T) {
+	shared := []attribute.KeyValue{
+		attribute.String("c", "first"), attribute.Int("b", 1),
+		attribute.String("c", "last"), attribute.Int("a", 2),
+	}
+	before := slices.Clone(shared)
+	var g register.Registry
+	for range 2 {
+		g.Register(named(register.CustomSpan, "a", "", shared...))
+	}
+	if !slices.EqualFunc(shared, before, func(a, b attribute.KeyValue) bool { return a == b }) {
+		t.Errorf("%v, want %v", shared, before)
+	}
+	r, _ := g.Lookup(register.CustomSpan, "a")
+	if len(r.Attributes) != 3 || r.Attributes[2].Value.AsString() != "last" {
+		t.Errorf("%v", r.Attributes)
+	}
+}
+
 func TestLookupFindsWhatIsHeld(t *testing.T) {
 	var g register.Registry
 	for _, kind := range []register.Kind{0, register.HTTPHandler, register.DBDriver, register.CustomSpan, 4} {

@@ -47,8 +47,8 @@ func (g *Registry) Snapshot() Snapshot {
 // Publish makes the metrics of the registry with meter, until the result is unregistered:
 // the gauge observable.register.held, the registrations by kind, and the counter
 // observable.register.calls, the calls of Register by kind and outcome: added, overridden,
-// merged or refused. They are read when a reader collects. Publish returns the error of
-// the meter.
+// merged or refused. They are read when a reader collects. What is published twice with one
+// meter counts twice. Publish returns the error of the meter.
 func (g *Registry) Publish(meter metric.Meter) (metric.Registration, error) {
 	held, err := meter.Int64ObservableUpDownCounter("observable.register.held", metric.WithUnit("{registration}"),
 		metric.WithDescription("Registered functions, by kind."))

@@ -237,3 +237,45 @@ package observable
 		t.Errorf("%+v", p)
 	}
 }
+
+// The tests of a package that the bridge imports cannot import the bridge, unless they are external ones.
+func TestPackageObservableHasTestsWithProbes(t *testing.T) {
+	dir := module(t, `
+-- go.mod --
+module github.com/loadgen-go/loadgen
+
+go 1.24
+-- observable/observable.go --
+package observable
+
+type ProbedCall struct{}
+
+func (*ProbedCall) End(ok bool) {}
+-- observable/in_test.go --
+package observable
+
+import "testing"
+
+func TestIn(t *testing.T) { map[string]func(){"in": func() {}}["in"]() }
+-- observable/probed/probed.go --
+package probed
+
+import "github.com/loadgen-go/loadgen/observable"
+
+type Handler struct{}
+
+func New(key, from string) *Handler { return nil }
+
+func (*Handler) Begin() *observable.ProbedCall { return nil }
+-- observable/probed/out_test.go --
+package probed_test
+
+import "testing"
+
+func TestOut(t *testing.T) { map[string]func(){"out": func() {}}["out"]() }
+`)
+	b := build(t, dir, "test", "-v", "./...").must(t)
+	if !strings.Contains(b.output, "--- PASS: TestIn") || !strings.Contains(b.output, "--- PASS: TestOut") {
+		t.Error(b.output)
+	}
+}

@@ -163,8 +163,7 @@ func (s *session) goEnv() (map[string]string, error) {
 	if err := json.Unmarshal(out, &env); err != nil {
 		return nil, fmt.Errorf("go env -json: %w", err)
 	}
-	isModule := env["GOMOD"] != "" && env["GOMOD"] != os.DevNull
-	if isWorkspace := env["GOWORK"] != "" && env["GOWORK"] != "off"; !isModule && !isWorkspace {
+	if mod := env["GOMOD"]; (mod == "" || mod == os.DevNull) && workspace(env) == "" {
 		return nil, errors.New("there is no go.mod or go.work in this directory or above it\n\t" +
 			"hint: probes need modules")
 	}
@@ -193,11 +192,12 @@ func (s *session) load(tests bool) (*load.Program, error) {
 		GoMod: s.env["GOMOD"]}, s.line.patterns)
 }
 
-// loadEnv returns the environment for loading. GOFLAGS has no -modfile in it, which go/packages does not get along
-// with: it calls the go command outside of modules, too.
+// loadEnv returns the environment for loading. GOFLAGS has no flags in it that go/packages does not get along with: it
+// calls the go command outside of modules, too, where -modfile is an error, and asks go list for a format, which -json
+// excludes.
 func (s *session) loadEnv() []string {
 	inherited, _ := splitFlags(s.env["GOFLAGS"]) // was parsed before
-	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" })
+	inherited = slices.DeleteFunc(inherited, func(f goFlag) bool { return f.name == "modfile" || f.name == "json" })
 	return append(os.Environ(), "GOFLAGS="+joinFlags(inherited))
 }
 

@@ -2,7 +2,9 @@ package instrument
 
 import (
 	"fmt"
+	"go/build"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,7 +39,7 @@ var verbs = []string{"build", "install", "run", "test"}
 var valued = strings.Fields(`C p asmflags buildmode compiler covermode coverpkg gccgoflags gcflags installsuffix ldflags
 	mod modfile overlay pgo pkgdir tags toolexec o exec bench benchtime blockprofile blockprofilerate count coverprofile
 	cpu cpuprofile fuzz fuzztime fuzzminimizetime list memprofile memprofilerate mutexprofile mutexprofilefraction
-	outputdir parallel run shuffle skip timeout trace vet`)
+	outputdir parallel run shuffle skip timeout trace vet debug-actiongraph debug-runtime-trace debug-trace`)
 
 // switches are those that take none.
 var switches = strings.Fields(`a n race msan asan cover v work x json linkshared modcacherw trimpath buildvcs c i
@@ -85,7 +87,17 @@ func parseLine(verb string, words []string) (*line, error) {
 	if len(l.patterns) == 0 {
 		l.patterns = []string{"."}
 	}
+	if i := slices.IndexFunc(l.patterns, isVersioned); i >= 0 {
+		return nil, fmt.Errorf("%s names a version of a module, whose packages have no probes\n\thint: only packages "+
+			"of the module, or of the workspace, that is worked on are probed", l.patterns[i])
+	}
 	return l, nil
+}
+
+// isVersioned reports whether a pattern is one as in go install example.com/cmd@latest.
+func isVersioned(pattern string) bool {
+	return strings.Contains(pattern, "@") && !build.IsLocalImport(pattern) && !filepath.IsAbs(pattern) &&
+		!isGoFile(pattern)
 }
 
 func isGoFile(word string) bool { return strings.HasSuffix(word, ".go") }
@@ -186,6 +198,9 @@ func refused(flags []goFlag) error {
 		case strings.HasPrefix(f.name, "cover"):
 			return fmt.Errorf("%s and probes exclude each other: the coverage tool reads the files without probes "+
 				"(golang/go#73802)\n\thint: measure coverage in a build without probes", f)
+		case f.name == "vet" && (f.value == "all" || slices.Contains(strings.Split(f.value, ","), "unreachable")):
+			return fmt.Errorf("%s and probes exclude each other: it reports text of the probes\n\thint: %s", f,
+				"go vet ./...")
 		case f.name == "overlay":
 			return fmt.Errorf("-overlay is taken by the probes\n\thint: put the replaced files in place, or build " +
 				"without probes")

@@ -69,6 +69,9 @@ func TestFlagsThatProbesExcludeAreRefused(t *testing.T) {
 		{"-test.coverprofile=c", "-coverprofile=c and probes"},
 		{"-covermode=atomic", "-covermode=atomic and probes"},
 		{"--overlay=o.json", "-overlay is taken by the probes\n\thint: put the replaced files in place"},
+		{"-vet=all", "-vet=all and probes exclude each other: it reports text of the probes\n\thint: go vet ./..."},
+		{"-vet=printf,unreachable", "-vet=printf,unreachable and probes"},
+		{"-vet=off -vet=printf -vet=", ""},
 		{"-cover=false -cover=0", ""},
 		{"-race '-ldflags=-s -w'", ""},
 	} {
@@ -174,4 +177,24 @@ func FuzzGOFLAGS(f *testing.F) {
 			t.Errorf("%q, %q: %v", flags, again, err)
 		}
 	})
+}
+
+// Packages of a version of a module are built outside of the main module, where nothing has probes.
+func TestAVersionOfAModuleHasNoProbes(t *testing.T) {
+	for words, refused := range map[string]bool{
+		"install example.com/cmd@latest": true,
+		"install -v example.com/cmd@v1":  true,
+		"run example.com/cmd@v1 x":       true,
+		"run . user@example.com":         false,
+		"build ./a@b":                    false,
+		"build /a@b":                     false,
+		"run a@b.go":                     false,
+		"test ./... -args a@b":           false,
+	} {
+		verb, rest, _ := strings.Cut(words, " ")
+		_, err := parseLine(verb, strings.Fields(rest))
+		if (err != nil) != refused || err != nil && !strings.Contains(err.Error(), "names a version of a module") {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
 }

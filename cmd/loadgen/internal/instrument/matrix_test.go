@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -142,6 +141,7 @@ func TestBuildsOfAllKindsHaveProbes(t *testing.T) {
 		{name: "an import path", args: "example.com/app", keys: "main svc"},
 		{name: "another go.mod", args: "-modfile=alt.mod .", keys: "main svc"},
 		{name: "another go.mod in GOFLAGS", env: "GOFLAGS=-modfile=alt.mod", args: ".", keys: "main svc"},
+		{name: "JSON in GOFLAGS", env: "GOFLAGS=-json", args: ".", keys: "main svc"},
 		{name: "without workspaces", env: "GOWORK=off", args: ".", keys: "main svc"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -307,133 +307,6 @@ func {
 	}
 }
 
-// Packages of dependencies have no probes. Those of vendor directories, workspaces, and packages that use cgo have.
-func TestModulesOfAllKindsHaveProbes(t *testing.T) {
-	two := `
--- one/go.mod --
-module example.com/one
-
-go 1.24
--- one/main.go --
-package main
-
-import "example.com/two"
-
-func main() { map[string]func(){"one": two.Two}["one"](); two.Table["two"](); two.Fill() }
--- one/main_test.go --
-package main
-
-import (
-	"testing"
-
-	"example.com/two"
-)
-
-func TestMain(t *testing.T) { map[string]func(){"test": two.Two}["test"](); main() }
--- two/go.mod --
-module example.com/two
-
-go 1.24
--- two/two.go --
-package two
-
-var Table = map[string]func(){"two": Two}
-
-func Two() {}
-
-func Fill() { Table[string([]byte("filled"))] = Two; Table["filled"]() }
-`
-	const require = "\nrequire example.com/two v0.0.0\n\nreplace example.com/two => ../two\n"
-	for _, c := range []struct {
-		name, text string
-		before     func(dir string)
-		keys       string
-	}{
-		{"a workspace", two + "-- go.work --\ngo 1.24\n\nuse (\n\t./one\n\t./two\n)\n", nil, "filled one two"},
-		{"a workspace of spaces and quotes", strings.NewReplacer("one/", "o n'e/").Replace(two) +
-			"-- go.work --\ngo 1.24\n\nuse (\n\t\"./o n'e\"\n\t./two\n)\n", nil, "filled one two"},
-		{"a dependency", strings.Replace(two, "go 1.24\n", "go 1.24\n"+require, 1), nil, "one"},
-		{"an old version of Go", strings.ReplaceAll(strings.Replace(two, "go 1.24\n", "go 1.24\n"+require, 1),
-			"go 1.24", "go 1.16"), nil, "one"},
-		{"a vendor directory", strings.Replace(two, "go 1.24\n", "go 1.24\n"+require, 1),
-			func(dir string) { goCommand(t, dir, "mod", "vendor") }, "one"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := module(t, c.text)
-			one := filepath.Join(dir, "one")
-			if _, err := os.Stat(one); err != nil {
-				one = filepath.Join(dir, "o n'e")
-			}
-			if c.before != nil {
-				c.before(one)
-			}
-			before := tree(t, dir)
-			on := filepath.Join(t.TempDir(), "on")
-			build(t, one, "build", "-o", on, ".").must(t)
-			if p, _ := counts(t, on); keysOf(p) != c.keys {
-				t.Errorf("probes have counted %q, want %q", keysOf(p), c.keys)
-			}
-			build(t, one, "test", ".").must(t)
-			if c.name == "a workspace" {
-				checkFromTheRoot(t, dir, c.keys)
-			}
-			if tree(t, dir) != before {
-				t.Error("the build has changed the source tree")
-			}
-		})
-	}
-}
-
-// checkFromTheRoot checks builds of package one in the root of a workspace, which is in no module itself.
-func checkFromTheRoot(t *testing.T, dir, keys string) {
-	t.Helper()
-	for _, what := range []string{"./one", "./one/main.go"} {
-		on := filepath.Join(t.TempDir(), "on")
-		build(t, dir, "build", "-o", on, what).must(t)
-		if p, _ := counts(t, on); keysOf(p) != keys {
-			t.Errorf("%s: probes have counted %q in the root, want %q", what, keysOf(p), keys)
-		}
-	}
-}
-
-func TestPackagesThatUseCgoHaveProbes(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil || runtime.GOOS != "linux" {
-		t.Skip("no C compiler")
-	}
-	dir := module(t, `
--- go.mod --
-module example.com/c
-
-go 1.24
--- main.go --
-package main
-
-// static int twice(int x) { return 2*x; }
-import "C"
-import "fmt"
-
-func double() { fmt.Println(C.twice(21)) }
-
-func main() {
-	m := map[string]func(){"inside": func() { fmt.Println(int(C.twice(1))) }}
-	m["around"] = double
-	m["inside"]()
-	m["around"]()
-	m["panics"] = func() { panic("with cgo") }
-	m["panics"]()
-}
-`)
-	off, on := filepath.Join(t.TempDir(), "off"), filepath.Join(t.TempDir(), "on")
-	goCommand(t, dir, "build", "-o", off)
-	build(t, dir, "build", "-o", on).must(t)
-	want := run(t, nil, off)
-	p, got := counts(t, on)
-	if keysOf(p) != "around inside panics" || got.stdout != want.stdout ||
-		traceOf(got.stderr) != traceOf(want.stderr) {
-		t.Errorf("%+v\n%+v\n%+v", p, got, want)
-	}
-}
-
 // A second build finds everything in the cache. Without probes, a program has the bytes that it had before.
 func TestBuildsAreReproducible(t *testing.T) {
 	dir := appModule(t)
@@ -445,6 +318,7 @@ func TestBuildsAreReproducible(t *testing.T) {
 		}
 		return string(data)
 	}
+	t.Setenv("TMPDIR", t.TempDir())
 	goCommand(t, dir, "build", "-o", filepath.Join(temp, "before"), ".")
 	build(t, dir, "build", "-o", filepath.Join(temp, "first"), ".").must(t)
 	goCommand(t, dir, "build", "-o", filepath.Join(temp, "after"), ".")
@@ -460,6 +334,9 @@ func TestBuildsAreReproducible(t *testing.T) {
 	}
 	if strings.Contains(read("first"), "loadgen-instrument-") {
 		t.Error("the name of a temporary directory is in the program")
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("the builds have left %v, %v", left, err)
 	}
 }
 

@@ -46,9 +46,9 @@ func bridges(p *load.Program) (uses, known bool) {
 	return true, err == nil
 }
 
-// workspace returns the path of go.work, or "" if there is none.
-func (s *session) workspace() string {
-	if work := s.env["GOWORK"]; work != "off" {
+// workspace returns the path of go.work in the settings of the go command, or "" if there is none.
+func workspace(env map[string]string) string {
+	if work := env["GOWORK"]; work != "off" {
 		return work
 	}
 	return ""
@@ -60,7 +60,7 @@ func (s *session) vendored() bool {
 		return f.value == "vendor"
 	}
 	dir := filepath.Dir(s.env["GOMOD"])
-	if work := s.workspace(); work != "" {
+	if work := workspace(s.env); work != "" {
 		dir = filepath.Dir(work)
 	}
 	_, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt"))
@@ -112,10 +112,10 @@ func (s *session) probeFiles(at *placed) (replace map[string]string, err error) 
 		return nil, err
 	}
 	if dir, err = probe.Install(dir); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w\n\thint: name a directory that can be written to with --probe-dir", err)
 	}
 	name, addition := at.goMod, "require "+probe.Module+" v0.0.0\nreplace "+probe.Module+" => "+strconv.Quote(dir)+"\n"
-	if work := s.workspace(); work != "" {
+	if work := workspace(s.env); work != "" {
 		name, addition = work, "use "+strconv.Quote(dir)+"\n"
 	}
 	text, err := os.ReadFile(name)

@@ -8,9 +8,7 @@ import (
 	"go/types"
 	"go/version"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/probe"
 )
@@ -57,16 +55,24 @@ func (f *file) inside(x table, key ast.Expr, n *ast.FuncLit) {
 	run := f.fresh() + "_"
 	f.insert(n.Pos(), fmt.Sprintf("%s.L(&%s, ", f.probe(), entry))
 	f.closing(n.End(), ")")
-	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" %s := %s.Begin(); defer %s.End(); ", run, entry, run))
+	end := "End"
+	var returns []token.Pos
 	ast.Inspect(n.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncLit:
 			return false
+		case *ast.DeferStmt:
+			end = "EndLast"
 		case *ast.ReturnStmt:
-			f.insert(n.Pos(), run+".OK(); ")
+			returns = append(returns, n.Pos())
 		}
 		return true
 	})
+	f.insert(n.Body.Lbrace+1, fmt.Sprintf(" var %[1]s %[2]s.Run; %[1]s.Begin(&%[3]s); defer %[1]s.%[4]s(); ", run,
+		f.probe(), entry, end))
+	for _, p := range returns {
+		f.insert(p, run+".OK(); ")
+	}
 	f.insert(n.Body.Rbrace, "; "+run+".OK() ")
 }
 
@@ -89,7 +95,7 @@ func (f *file) set(x table, n *ast.AssignStmt, index *ast.IndexExpr) {
 	switch {
 	case f.pkg.Info.Types[value].IsNil() || !f.wanted(x, value.Pos(), dynamic, value.Pos(), n.Pos()):
 	case isWith:
-		wrapper := f.variable(n.Pos(), x.mark.with)
+		wrapper := f.wrapper(n.Pos(), x.mark.with)
 		if wrapper == "" {
 			return
 		}
@@ -113,68 +119,6 @@ func (f *file) call(n *ast.AssignStmt, index *ast.IndexExpr) {
 	f.replace(index.Rbrack, 1, "", false)
 	f.replace(n.TokPos, 1, ",", false)
 	f.closing(n.Rhs[0].End(), ")")
-}
-
-// with passes a value through a function of the user's.
-func (f *file) with(x table, key, value ast.Expr) {
-	wrapper := f.variable(value.Pos(), x.mark.with)
-	if wrapper == "" {
-		return
-	}
-	f.found(x, value.Pos(), f.keyName(key), with)
-	f.insert(value.Pos(), fmt.Sprintf("%s(%s, ", wrapper, f.keyText(key, value.Pos())))
-	f.closing(value.End(), ")")
-}
-
-// variable returns the name of a variable that holds a function of the user's, whose own name may mean something else
-// at p. It reports a function that the file cannot use, and returns "".
-func (f *file) variable(p token.Pos, fn *types.Func) string {
-	if name := f.withs[fn.FullName()]; name != "" {
-		return name
-	}
-	value := fn.Name()
-	if home := fn.Pkg().Path(); home != f.pkg.Types.Path() {
-		what := ""
-		if !fn.Exported() {
-			what = "it is not exported"
-		} else if !mayImport(f.pkg.Types.Path(), home) {
-			what = "it is internal to another tree"
-		} else if depends(fn.Pkg(), f.pkg.Types.Path()) {
-			what = "its package imports this one"
-		}
-		if what != "" {
-			f.problem(p, "export it from a package that this one may import"+orSkip,
-				"probe %s of package %s cannot be used here: %s", fn.Name(), home, what)
-			return ""
-		}
-		value = f.imported(home, fmt.Sprintf("_%d", len(f.imports))) + "." + value
-	}
-	f.withs[fn.FullName()] = f.declare(value)
-	return f.withs[fn.FullName()]
-}
-
-// depends reports whether a package imports another one, or a package that does.
-func depends(p *types.Package, path string) bool {
-	seen := map[*types.Package]bool{}
-	var visit func(*types.Package) bool
-	visit = func(p *types.Package) bool {
-		if seen[p] {
-			return false
-		}
-		seen[p] = true
-		return p.Path() == path || slices.ContainsFunc(p.Imports(), visit)
-	}
-	return visit(p)
-}
-
-// mayImport reports whether the rule about internal packages lets one package import another.
-func mayImport(from, to string) bool {
-	i := strings.LastIndex("/"+to+"/", "/internal/")
-	if i < 0 {
-		return true
-	}
-	parent := strings.TrimSuffix(to[:max(i-1, 0)], "/")
-	return parent == "" || from == parent || strings.HasPrefix(from, parent+"/")
 }
 
 // generic probes a value of a type parameter, if some instance of the program may hold a func().

@@ -55,6 +55,25 @@ func _(m map[string]func()) { m["a"+string(rune(len(m)))] = rec }`, []string{
 			`recover in the function that runs the handlers; or mark the line //loadgen:skip`,
 		`6:51: the handler calls recover`, `6:63: the handler calls recover`, `6:99: the handler calls recover`,
 		`9:61: the handler calls recover`}},
+	{"a probe that refers to its table", `
+//loadgen:probe with=trace
+var m = map[string]func(int){"a": f, "b": nil}
+//loadgen:probe with=trace
+var local = make()
+var n = len(m)
+func f(int) {}
+func make() map[string]func(int) {
+	//loadgen:probe with=trace
+	own := map[string]func(int){}
+	own["c"] = f
+	return own
+}
+func trace(k string, next func(int)) func(int) { return func(int) { again() } }
+func again() { register(); println(n, len(local)) }
+func register() { m["d"] = f; m[string(rune(n))] = f }
+func init() { m["e"] = f; register() }`, []string{
+		`3:35: probe trace refers to m, which cannot be initialized without it | keep m out of trace and what it ` +
+			`calls, or register in func init; or mark`, `11:13: probe trace refers to local, which cannot`}},
 	{"an unknown directive", `
 //loadgen:prob
 var m = map[string]func(){"a": func() {}} //loadgen:skipp

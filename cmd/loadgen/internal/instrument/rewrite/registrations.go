@@ -116,20 +116,27 @@ func (f *file) taken(policy register.Policy, x ast.Expr, whole bool) (typ string
 	return typ, policy.Takes(typ, underlying)
 }
 
-// written returns a type as policies of package register write it, without names of parameters.
-func written(t types.Type) string {
-	t = types.Unalias(t)
-	if s, ok := t.(*types.Signature); ok {
-		t = types.NewSignatureType(nil, nil, nil, unnamed(s.Params()), unnamed(s.Results()), s.Variadic())
+// written returns a type as policies of package register write it, and as package reflect sees it: without aliases
+// and names of parameters.
+func written(t types.Type) string { return types.TypeString(plain(t), nil) }
+
+// plain returns a type without aliases and names of parameters, as far as policies look into types.
+func plain(t types.Type) types.Type {
+	switch t := types.Unalias(t).(type) {
+	case *types.Signature:
+		return types.NewSignatureType(nil, nil, nil, plainAll(t.Params()), plainAll(t.Results()), t.Variadic())
+	case *types.Pointer:
+		return types.NewPointer(plain(t.Elem()))
+	default:
+		return t
 	}
-	return types.TypeString(t, nil)
 }
 
-// unnamed returns parameters or results without names.
-func unnamed(tuple *types.Tuple) *types.Tuple {
+// plainAll returns parameters or results of plain types.
+func plainAll(tuple *types.Tuple) *types.Tuple {
 	var all []*types.Var
 	for v := range tuple.Variables() {
-		all = append(all, types.NewParam(token.NoPos, nil, "", v.Type()))
+		all = append(all, types.NewParam(token.NoPos, nil, "", plain(v.Type())))
 	}
 	return types.NewTuple(all...)
 }

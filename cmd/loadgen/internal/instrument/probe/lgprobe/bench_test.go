@@ -19,7 +19,8 @@ func BenchmarkCall(b *testing.B) {
 		"bare":   func() {},
 		"around": lgprobe.W("bench", "around", func() {}),
 		"inside": lgprobe.L(&benchEntry, func() {
-			run := benchEntry.Begin()
+			var run lgprobe.Run
+			run.Begin(&benchEntry)
 			defer run.End()
 			run.OK()
 		}),

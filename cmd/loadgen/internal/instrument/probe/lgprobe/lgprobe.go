@@ -20,7 +20,8 @@ import (
 type Entry struct {
 	Site, Key string // where the handler is registered, as in example.com/app/svc.go:14, and its key
 
-	known                       atomic.Bool // it is in the list of entries
+	known                       atomic.Bool    // it is in the list of entries
+	code                        atomic.Uintptr // of the literal that L has marked last for it
 	begun, ended, broken, nanos atomic.Int64
 	handles                     [mostObservers]any // what the observers have returned
 	next                        *Entry
@@ -37,11 +38,11 @@ func (e *Entry) Counts() (begun, ended, broken, nanos int64) {
 type Observer interface {
 	// Register is called once for each entry, before its first call. The calls pass on what it returns.
 	Register(e *Entry) (handle any)
-	// Begin is called in the goroutine of the call.
-	Begin(handle any) (state any)
-	// End is called after the call, with the result of Begin. Without ok, the call ended in a panic or in
-	// runtime.Goexit.
-	End(handle, state any, ok bool)
+	// Begin is called in the goroutine of the nth call.
+	Begin(handle any, n int64) (state any)
+	// End is called after a call, the nth that has ended, with the result of Begin. Without ok, the call ended in a
+	// panic or in runtime.Goexit.
+	End(handle, state any, n int64, ok bool)
 }
 
 // mostObservers is how many observers a program may have.
@@ -49,12 +50,14 @@ const mostObservers = 2
 
 // All variables are zero when the program starts.
 var (
-	lock      atomic.Bool // guards entries, wrapped and inside while they are changed
+	lock      atomic.Bool // guards entries, wrapped and inside
+	queue     atomic.Pointer[Locker]
 	entries   *Entry
 	wrapped   map[place]*Entry
-	inside    atomic.Pointer[map[uintptr]bool] // the code of literals that L has marked; never changed in place
-	wrapper   atomic.Uintptr                   // the code of the closure that wrap returns
+	inside    map[uintptr]bool // the code of literals that L has marked
+	wrapper   atomic.Uintptr   // the code of the closure that wrap returns
 	clock     atomic.Pointer[func() int64]
+	unwinding atomic.Pointer[func() bool]
 	observers atomic.Pointer[[]Observer] // never changed in place
 	idle      atomic.Bool                // nobody will ask for the counts
 	flush     atomic.Pointer[func()]
@@ -63,18 +66,49 @@ var (
 // A place is where a handler is registered, and its key.
 type place struct{ site, key string }
 
-// acquire waits for the lock, which is held while a handler is registered. Packages sync and runtime have to be
-// initialized, and a channel belongs to the bubble of testing/synctest that it was made in. So acquire spins: the
-// runtime interrupts a goroutine that spins for long.
-func acquire() {
+// A Locker is a [sync.Mutex].
+type Locker interface {
+	Lock()
+	Unlock()
+}
+
+// SetQueue sets what goroutines wait for that register handlers at once. Until then they spin.
+func SetQueue(l Locker) { queue.Store(&l) }
+
+// acquire waits for the lock, which is held while a handler is registered, and returns what release needs. Packages
+// sync and runtime have to be initialized, and a channel belongs to the bubble of testing/synctest that it was made
+// in. So acquire spins as long as the program has no queue: where the runtime cannot interrupt a goroutine that spins,
+// as with GODEBUG=asyncpreemptoff=1 or in WebAssembly, only a queue lets the holder go on for sure.
+func acquire() (held *Locker) {
+	if held = queue.Load(); held != nil {
+		(*held).Lock()
+	}
 	for !lock.CompareAndSwap(false, true) {
+		pause(1)
+	}
+	return held
+}
+
+// pause is a call that the runtime can interrupt a goroutine at.
+//
+//go:noinline
+func pause(n int) {
+	if n > 0 {
+		pause(n - 1)
+	}
+}
+
+func release(held *Locker) {
+	lock.Store(false)
+	if held != nil {
+		(*held).Unlock()
 	}
 }
 
 // Idle says that nobody will ask for counts, unless there is an observer. From then on, a call costs a comparison.
 func Idle() {
-	acquire()
-	defer lock.Store(false)
+	held := acquire()
+	defer release(held)
 	idle.Store(observers.Load() == nil)
 }
 
@@ -93,8 +127,8 @@ func SetClock(now func() int64) { clock.Store(&now) }
 
 // Observe adds an observer, and registers all entries with it. It panics if there are too many observers.
 func Observe(o Observer) {
-	acquire()
-	defer lock.Store(false)
+	held := acquire()
+	defer release(held)
 	var all []Observer
 	if p := observers.Load(); p != nil {
 		all = append(all, *p...)
@@ -131,18 +165,17 @@ func register(e *Entry) {
 // again.
 func L(e *Entry, f func()) func() {
 	code := codeOf(f)
-	if set := inside.Load(); set == nil || !(*set)[code] || !e.known.Load() {
-		acquire()
-		defer lock.Store(false)
-		register(e)
-		more := map[uintptr]bool{code: true}
-		if set := inside.Load(); set != nil {
-			for c := range *set {
-				more[c] = true
-			}
-		}
-		inside.Store(&more)
+	if e.code.Load() == code {
+		return f
 	}
+	held := acquire()
+	defer release(held)
+	register(e)
+	if inside == nil {
+		inside = map[uintptr]bool{}
+	}
+	inside[code] = true
+	e.code.Store(code)
 	return f
 }
 
@@ -155,24 +188,33 @@ func W(site, key string, f func()) func() {
 	if code == wrapper.Load() {
 		return f
 	}
-	if set := inside.Load(); set != nil && (*set)[code] {
+	e := wrappedAt(place{site, key}, code)
+	if e == nil {
 		return f
 	}
-	acquire()
-	at := place{site, key}
+	w := wrap(e, f)
+	wrapper.Store(codeOf(w))
+	return w
+}
+
+// wrappedAt returns the entry of functions that are wrapped at a place, or nil if L has marked the code of the one to
+// be wrapped.
+func wrappedAt(at place, code uintptr) *Entry {
+	held := acquire()
+	defer release(held)
+	if inside[code] {
+		return nil
+	}
 	e := wrapped[at]
 	if e == nil {
 		if wrapped == nil {
 			wrapped = map[place]*Entry{}
 		}
-		e = &Entry{Site: site, Key: key}
+		e = &Entry{Site: at.site, Key: at.key}
 		wrapped[at] = e
 		register(e)
 	}
-	lock.Store(false)
-	w := wrap(e, f)
-	wrapper.Store(codeOf(w))
-	return w
+	return e
 }
 
 // wrap is not inlined, so that all closures have the same code.
@@ -180,7 +222,8 @@ func W(site, key string, f func()) func() {
 //go:noinline
 func wrap(e *Entry, f func()) func() {
 	return func() {
-		r := e.Begin()
+		var r Run
+		r.Begin(e)
 		defer r.End()
 		f()
 		r.OK()
@@ -191,7 +234,8 @@ func wrap(e *Entry, f func()) func() {
 // begins with that address.
 func codeOf(f func()) uintptr { return **(**uintptr)(unsafe.Pointer(&f)) }
 
-// A Run is one call of a handler.
+// A Run is one call of a handler. It is a variable of the handler, which its methods fill in: to return and copy one
+// would take as long as a third of a clock read.
 type Run struct {
 	e      *Entry // nil: nobody asks
 	begun  int64  // on the clock; -1: there was none
@@ -200,35 +244,48 @@ type Run struct {
 	states [mostObservers]any
 }
 
-// Begin begins a call. A call that ends the process, as os.Exit does, is counted, too.
-func (e *Entry) Begin() Run {
+// Begin begins a call, with a zero Run. A call that ends the process, as os.Exit does, is counted, too.
+func (r *Run) Begin(e *Entry) {
 	if idle.Load() {
-		return Run{}
+		return
 	}
-	e.begun.Add(1)
-	r := Run{e: e, begun: -1, seen: observers.Load()}
-	if r.seen != nil {
-		r.observe()
+	n := e.begun.Add(1)
+	r.e, r.begun = e, -1
+	if seen := observers.Load(); seen != nil {
+		r.seen = seen
+		r.observe(n)
 	}
 	if now := clock.Load(); now != nil {
 		r.begun = (*now)()
 	}
-	return r
 }
 
-func (r *Run) observe() {
+func (r *Run) observe(n int64) {
 	if !r.e.known.Load() {
-		acquire()
+		held := acquire()
 		register(r.e)
-		lock.Store(false)
+		release(held)
 	}
 	for i, o := range *r.seen {
-		r.states[i] = o.Begin(r.e.handles[i])
+		r.states[i] = o.Begin(r.e.handles[i], n)
 	}
 }
 
 // OK says that the handler returns. Without it, the call ends in a panic or in runtime.Goexit.
 func (r *Run) OK() { r.ok = true }
+
+// SetUnwinding sets the function that reports whether a panic or runtime.Goexit runs the deferred function that calls
+// its caller.
+func SetUnwinding(f func() bool) { unwinding.Store(&f) }
+
+// EndLast ends a call of a handler that defers functions of its own, which have run before. They may have recovered
+// from a panic, or have begun one after OK.
+func (r *Run) EndLast() {
+	if f := unwinding.Load(); f != nil && r.e != nil {
+		r.ok = !(*f)()
+	}
+	r.End()
+}
 
 // End ends a call.
 func (r *Run) End() {
@@ -243,10 +300,10 @@ func (r *Run) End() {
 	if !r.ok {
 		r.e.broken.Add(1)
 	}
-	r.e.ended.Add(1)
+	n := r.e.ended.Add(1)
 	if r.seen != nil {
 		for i, o := range *r.seen {
-			o.End(r.e.handles[i], r.states[i], r.ok)
+			o.End(r.e.handles[i], r.states[i], n, r.ok)
 		}
 	}
 }
@@ -267,8 +324,8 @@ func With[M ~map[K]F, K ~string, F any](m M, with func(string, F) F) func(k K, f
 
 // Each calls f with every entry.
 func Each(f func(e *Entry)) {
-	acquire()
-	defer lock.Store(false)
+	held := acquire()
+	defer release(held)
 	for e := entries; e != nil; e = e.next {
 		f(e)
 	}

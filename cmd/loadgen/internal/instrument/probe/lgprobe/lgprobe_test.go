@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/probe/lgprobe"
 	"github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/probe/lgprobe/generic"
@@ -18,9 +19,18 @@ type watcher struct {
 }
 
 func (w *watcher) Register(e *lgprobe.Entry) any { w.entries = append(w.entries, e); return e }
-func (w *watcher) Begin(handle any) any          { w.begun++; return handle }
-func (w *watcher) End(handle, state any, ok bool) {
+func (w *watcher) Begin(handle any, n int64) any {
+	w.begun++
+	if begun, _, _, _ := handle.(*lgprobe.Entry).Counts(); begun != n {
+		panic("the call has the number of another one")
+	}
+	return handle
+}
+func (w *watcher) End(handle, state any, n int64, ok bool) {
 	w.ended++
+	if _, ended, _, _ := handle.(*lgprobe.Entry).Counts(); ended != n {
+		panic("the call that has ended has the number of another one")
+	}
 	if !ok {
 		w.failed++
 	}
@@ -109,7 +119,8 @@ var insideEntry = lgprobe.Entry{Site: "inside", Key: "inside"}
 // inside returns a function literal as package rewrite writes it.
 func inside(f func()) func() {
 	return lgprobe.L(&insideEntry, func() {
-		run := insideEntry.Begin()
+		var run lgprobe.Run
+		run.Begin(&insideEntry)
 		defer run.End()
 		f()
 		run.OK()
@@ -122,6 +133,11 @@ func TestALiteralIsCountedInside(t *testing.T) {
 	lgprobe.W("x", "copy of inside", a)()
 	b()
 	want(t, "inside", 2, 2, 0)
+	for _, e := range seen.entries {
+		if e.Key == "copy of inside" {
+			t.Error("the copy has an entry")
+		}
+	}
 }
 
 func TestPanicsAndGoexitsAreBroken(t *testing.T) {
@@ -240,5 +256,25 @@ func TestFlushCallsTheFunctionThatIsSet(t *testing.T) {
 	lgprobe.Flush()
 	if n != 1 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// A program may have many handlers: to mark one more does not copy what is known of the others.
+func TestMarkingALiteralDoesNotCopyTheOthers(t *testing.T) {
+	const n = 10_000
+	code := make([]uintptr, 2*n) // as of so many literals; nobody calls them
+	entries := make([]lgprobe.Entry, 2*n)
+	next := 0
+	mark := func() {
+		closure := &code[next]
+		*closure = uintptr(1 + next)
+		lgprobe.L(&entries[next], *(*func())(unsafe.Pointer(&closure)))
+		next++
+	}
+	for range n {
+		mark()
+	}
+	if allocs := testing.AllocsPerRun(n-2, mark); allocs > 1 {
+		t.Errorf("%v allocations to mark one more", allocs)
 	}
 }

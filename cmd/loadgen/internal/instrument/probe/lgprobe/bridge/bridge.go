@@ -18,7 +18,7 @@ type observer struct{}
 func (observer) Register(e *lgprobe.Entry) any { return probed.New(e.Key, e.Site) }
 
 // Begin implements [lgprobe.Observer]. The state is an *observable.ProbedCall, or nil.
-func (observer) Begin(handle any) any {
+func (observer) Begin(handle any, _ int64) any {
 	if c := handle.(*probed.Handler).Begin(); c != nil {
 		return c
 	}
@@ -26,7 +26,7 @@ func (observer) Begin(handle any) any {
 }
 
 // End implements [lgprobe.Observer].
-func (observer) End(_, state any, ok bool) {
+func (observer) End(_, state any, _ int64, ok bool) {
 	if c, begun := state.(*observable.ProbedCall); begun {
 		c.End(ok)
 	}

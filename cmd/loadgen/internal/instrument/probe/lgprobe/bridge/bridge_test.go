@@ -31,7 +31,8 @@ var insideEntry = lgprobe.Entry{Site: "x.go:1", Key: "inside"}
 // table has handlers as package rewrite writes them. They are registered before there is a map.
 var table = map[string]func(){
 	"inside": lgprobe.L(&insideEntry, func() {
-		run := insideEntry.Begin()
+		var run lgprobe.Run
+		run.Begin(&insideEntry)
 		defer run.End()
 		run.OK()
 	}),

@@ -1,7 +1,7 @@
 //go:build go1.18
 
 // Package live keeps the counts and durations of probes in a file, if the environment has LOADGEN_PROBE_OUT=FILE. The
-// file is one JSON document. In the name of FILE, %p is the process id.
+// file is one JSON document. In the name of FILE, %p is the process id. A file that exists is replaced.
 //
 // The first 2,000 calls of a handler write its line twice, as they begin and as they end. Later ones do so less often,
 // so that the file is never more than one call in a thousand behind, and a call costs two clock reads and little more.
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,8 @@ import (
 const Variable = "LOADGEN_PROBE_OUT"
 
 func init() {
+	lgprobe.SetQueue(new(sync.Mutex))
+	lgprobe.SetUnwinding(unwinding)
 	name := os.Getenv(Variable)
 	if name == "" {
 		lgprobe.Idle()
@@ -39,6 +42,20 @@ func init() {
 	lgprobe.SetClock(func() int64 { return int64(time.Since(epoch)) })
 	lgprobe.OnFlush(f.flush)
 	lgprobe.Observe(f)
+}
+
+// unwinding reports whether a panic or runtime.Goexit runs the deferred function that calls its caller. That one is a
+// method of a Run: the compiler defers it by means of a wrapper, which has no frame here.
+func unwinding() bool {
+	var pcs [1]uintptr
+	if runtime.Callers(3, pcs[:]) == 0 { // after Callers, unwinding, and its caller
+		return false
+	}
+	switch runtime.FuncForPC(pcs[0] - 1).Name() {
+	case "runtime.gopanic", "runtime.Goexit":
+		return true
+	}
+	return false
 }
 
 // report prints an error about the file. The program goes on.
@@ -67,11 +84,44 @@ const (
 	tail = "\n]}\n"
 )
 
+// newFile makes a new file. One with this name that exists is replaced, not written to: another process, such as the
+// parent of this one, may still write its own counts to it.
 func newFile(name string) (*file, error) {
+	if f, err := replaced(name); err == nil {
+		return f, nil
+	}
+	// It is no file, such as /dev/stderr, or its directory takes no new one.
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return nil, err
 	}
+	return started(f)
+}
+
+// replaced makes a file beside the one with a name, and gives it that name.
+func replaced(name string) (*file, error) {
+	if old, err := os.Lstat(name); err == nil && !old.Mode().IsRegular() {
+		return nil, os.ErrExist
+	}
+	beside := name + "." + strconv.Itoa(os.Getpid()) + ".new"
+	f, err := os.OpenFile(beside, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	o, err := started(f)
+	if err == nil {
+		err = os.Rename(beside, name)
+	}
+	if err != nil {
+		_ = f.Close() // the first error says more
+		_ = os.Remove(beside)
+		return nil, err
+	}
+	return o, nil
+}
+
+// started writes a document without probes.
+func started(f *os.File) (*file, error) {
 	if _, err := f.WriteAt([]byte(head+strings.TrimPrefix(tail, "\n")), 0); err != nil {
 		_ = f.Close() // the error of writing says more
 		return nil, err
@@ -96,19 +146,17 @@ func (o *file) Register(e *lgprobe.Entry) any {
 }
 
 // Begin writes the line of a call that begins, if it is its turn.
-func (o *file) Begin(handle any) any {
-	r := handle.(*row)
-	if begun, _, _, _ := r.e.Counts(); isWritten(begun) {
-		o.update(r)
+func (o *file) Begin(handle any, n int64) any {
+	if isWritten(n) {
+		o.update(handle.(*row))
 	}
 	return nil
 }
 
 // End writes the line of a call that has ended, if it is its turn.
-func (o *file) End(handle, _ any, _ bool) {
-	r := handle.(*row)
-	if _, ended, _, _ := r.e.Counts(); isWritten(ended) {
-		o.update(r)
+func (o *file) End(handle, _ any, n int64, _ bool) {
+	if isWritten(n) {
+		o.update(handle.(*row))
 	}
 }
 

@@ -45,11 +45,12 @@ func TestTheFileIsAlwaysComplete(t *testing.T) {
 	for i, key := range keys {
 		e := &lgprobe.Entry{Site: "site", Key: key}
 		handle := f.Register(e)
-		for range i {
-			run := e.Begin()
-			f.Begin(handle)
+		for n := range int64(i) {
+			var run lgprobe.Run
+			run.Begin(e)
+			f.Begin(handle, n+1)
 			run.End()
-			f.End(handle, nil, false)
+			f.End(handle, nil, n+1, false)
 		}
 		d := read(t, path)
 		if want := string([]rune(key)); len(d.Probes) != i+1 || d.Probes[i].Key != want || d.Probes[i].Site != "site" {
@@ -88,11 +89,12 @@ func TestManyCallsAreWrittenNowAndThen(t *testing.T) {
 	}
 	e := &lgprobe.Entry{Site: "site", Key: "key"}
 	handle := f.Register(e)
-	for range 9999 {
-		run := e.Begin()
-		f.Begin(handle)
+	for n := range int64(9999) {
+		var run lgprobe.Run
+		run.Begin(e)
+		f.Begin(handle, n+1)
 		run.End()
-		f.End(handle, nil, false)
+		f.End(handle, nil, n+1, false)
 	}
 	if p := read(t, path).Probes[0]; p.Calls != 9992 {
 		t.Errorf("%+v, want 9,992 calls: the last multiple of 8", p)
@@ -107,7 +109,7 @@ func TestManyCallsAreWrittenNowAndThen(t *testing.T) {
 type nothing struct{}
 
 func (nothing) Register(*lgprobe.Entry) any { return nil }
-func (nothing) Begin(any) any               { return nil }
-func (nothing) End(any, any, bool)          {}
+func (nothing) Begin(any, int64) any        { return nil }
+func (nothing) End(any, any, int64, bool)   {}
 
 func init() { lgprobe.Observe(nothing{}) }

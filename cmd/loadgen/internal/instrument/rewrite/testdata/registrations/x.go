@@ -11,6 +11,8 @@ import (
 type (
 	job   func() int
 	alias = func(context.Context) (err error)
+	ctx   = context.Context
+	reqs  = *http.Request
 	row   = register.Registration
 )
 
@@ -32,6 +34,9 @@ func fine(kind register.Kind, fn any) {
 		{Kind: register.HTTPHandler, Name: "b", Func: http.HandlerFunc(serve)},
 		{Kind: register.DBDriver, Name: "c", Func: ping},
 		{Kind: register.DBDriver, Name: name, Func: alias(ping)},
+		{Kind: register.DBDriver, Name: "aliases", Func: func(ctx) error { return nil }},
+		{Kind: register.HTTPHandler, Name: "aliases", Func: func(http.ResponseWriter, reqs) {}},
+		{Kind: register.CustomSpan, Name: "aliases", Func: func(c ctx) (ctx, func()) { return c, nil }},
 		{register.CustomSpan, "d", func() {}, nil, ""},
 		{Kind: register.CustomSpan, Name: "e", Func: job(nil)},
 		{Kind: kind, Name: "f", Func: two},
