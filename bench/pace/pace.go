@@ -30,7 +30,8 @@ func (c Clock) At(d time.Duration) time.Time { return c.start.Add(d) }
 // kernel, until the runtime takes the processor away), and several workers would occupy all of
 // them. If there are more workers than processors, therefore, one worker at a time waits, for the
 // call that is due next, and the others wait for their turn. (50 workers that all waited in the
-// kernel on two processors were 100 ms late at p99.)
+// kernel on two processors were 100 ms late at p99.) Each of several runs at once in a process has
+// such a worker: with as many runs as processors, only [Sleep] leaves one to the targets.
 type Pace interface {
 	// Waiter returns a new waiter, for one worker.
 	Waiter(c Clock) Waiter
