@@ -211,7 +211,8 @@ func TestQuantilesOfPagesCanBeMeasured(t *testing.T) {
 			}
 			n++
 			t.Run(line, func(t *testing.T) {
-				// instead of many seconds; in a process of its own, since a measurement collects the garbage of this one
+				// Instead of many seconds. In a process of its own, since a measurement collects the garbage of its
+				// process, and this one has much.
 				args := append(words(line), "--data", "lognormal", "--n", "1k", "--rounds", "1")
 				if !strings.Contains(line, "--estimators") {
 					args = append(args, "--estimators", "hdr,tdigest")
