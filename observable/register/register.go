@@ -82,7 +82,7 @@ type Registry struct {
 type state struct {
 	held   map[place]Registration
 	counts [kinds]Count // by kind; those of unknown kinds at 0
-	frozen string       // file:line that froze the registry; empty: nobody did
+	frozen string       // file:line that froze the registry; empty if it is not frozen
 }
 
 // A place is where a registration is kept: one for each name, or one for all names of a

@@ -14,7 +14,7 @@ import (
 type Snapshot struct {
 	Registrations []Registration // by kind, then by name
 	Counts        []Count        // one for each kind, and one of the zero Kind for unknown kinds
-	Frozen        string         // file:line that froze the registry; empty if nobody did
+	Frozen        string         // file:line that froze the registry; empty if it is not frozen
 }
 
 // A Count is how the calls of Register with one kind ended. Their sum is the number of

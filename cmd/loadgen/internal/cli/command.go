@@ -121,9 +121,9 @@ func advice(cmd *cobra.Command, err error, args []string) string {
 	return meantFlag(cmd, unknown.GetSpecifiedName())
 }
 
-// meantLong returns a suggestion for a word of a single hyphen that was parsed as flags of a letter each, of which
-// letters are the last: a flag with this name, as package flag would have it, or one of the go command. A word that
-// ends in a digit, such as -c50, is a flag of a letter with its value.
+// meantLong returns a suggestion for a word with a single hyphen, such as -qps, which pflag parses as one flag per
+// letter: the flag with two hyphens, or the place of a flag of the go command. letters is the end of the word that
+// pflag could not parse. A word that ends in a digit, such as -c50, is a one-letter flag with its value.
 func meantLong(cmd *cobra.Command, letters string, args []string) string {
 	for _, word := range args {
 		name, _, _ := strings.Cut(strings.TrimPrefix(word, "-"), "=")

@@ -339,9 +339,9 @@ func planAgainst(cmd *cobra.Command, s *scenarios.Scenario, ref string, p *termi
 }
 
 // verify looks at the service of a scenario before it is measured, unless it calls none: it checks that the rows of
-// files, the ports and the descriptors suffice, and sends one request of each kind, unless --no-verify is given. Its
-// error is that of the command: it says what does not suffice, and lists the answers that are not as expected. A
-// search of capacity sets its own rates, for which rows and ports are not checked.
+// files, the ports and the descriptors suffice, and sends one request of each kind, unless --no-verify is given. The
+// command returns the error, which says what does not suffice and lists the answers that are not as expected. A
+// capacity search sets its own rates, for which verify does not check rows and ports.
 func verify(cmd *cobra.Command, s *scenarios.Scenario, provided visit.Provided, stderr io.Writer, search bool) (
 	look firstLook, _ error) {
 	without, err := cmd.Flags().GetBool(noVerify)

@@ -22,7 +22,7 @@ const guardText = `//go:build %[1]s && !loadgen
 
 package %[2]s
 
-// A plain go build -tags=%[1]s would build this package without probes, and nobody would notice. It fails here.
+// A plain go build -tags=%[1]s would build this package without probes and without a warning. So it fails here.
 // Build with
 //
 //	loadgen instrument go build -tags=%[1]s

@@ -41,7 +41,7 @@ var valued = strings.Fields(`C p asmflags buildmode compiler covermode coverpkg 
 	cpu cpuprofile fuzz fuzztime fuzzminimizetime list memprofile memprofilerate mutexprofile mutexprofilefraction
 	outputdir parallel run shuffle skip timeout trace vet debug-actiongraph debug-runtime-trace debug-trace`)
 
-// switches are those that take none.
+// switches are the flags of these subcommands that take no value.
 var switches = strings.Fields(`a n race msan asan cover v work x json linkshared modcacherw trimpath buildvcs c i
 	failfast fullpath short benchmem artifacts`)
 

@@ -10,7 +10,7 @@ import (
 var benchEntry = lgprobe.Entry{Site: "bench", Key: "inside"}
 
 // BenchmarkCall measures a call of an empty handler, bare and with both forms of probes, and a read of the clock.
-// Idle probes are those of programs whose counts nobody asks for.
+// An idle probe does not count: the counts of the program are not read.
 // Compare them within one run.
 func BenchmarkCall(b *testing.B) {
 	epoch := time.Now()

@@ -59,7 +59,7 @@ var (
 	clock     atomic.Pointer[func() int64]
 	unwinding atomic.Pointer[func() bool]
 	observers atomic.Pointer[[]Observer] // never changed in place
-	idle      atomic.Bool                // nobody will ask for the counts
+	idle      atomic.Bool                // the counts are not read
 	flush     atomic.Pointer[func()]
 )
 
@@ -105,7 +105,7 @@ func release(held *Locker) {
 	}
 }
 
-// Idle says that nobody will ask for counts, unless there is an observer. From then on, a call costs a comparison.
+// Idle stops the counting of calls, unless there is an observer. From then on, a call costs a comparison.
 func Idle() {
 	held := acquire()
 	defer release(held)
@@ -237,7 +237,7 @@ func codeOf(f func()) uintptr { return **(**uintptr)(unsafe.Pointer(&f)) }
 // A Run is one call of a handler. It is a variable of the handler, which its methods fill in: to return and copy one
 // would take as long as a third of a clock read.
 type Run struct {
-	e      *Entry // nil: nobody asks
+	e      *Entry // nil: the call is not counted
 	begun  int64  // on the clock; -1: there was none
 	ok     bool
 	seen   *[]Observer // those that saw it begin

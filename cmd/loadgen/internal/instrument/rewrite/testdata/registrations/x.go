@@ -16,16 +16,20 @@ type (
 	row   = register.Registration
 )
 
-func serve(w http.ResponseWriter, r *http.Request) {}
-func ping(ctx context.Context) error               { return nil }
-func two(a, b int)                                 {}
+func serve(w http.ResponseWriter, r *http.Request)   {}
+func ping(ctx context.Context) error                 { return nil }
+func counted(ctx context.Context) (n int, err error) { return 0, nil }
+func two(a, b int)                                   {}
 func generic[K ~int](k K, fn any) (r register.Registration) {
 	return row{Kind: register.Kind(k), Func: fn}
 }
 
 const other register.Kind = 7
 
-var registry register.Registry
+var (
+	registry register.Registry
+	h        http.HandlerFunc = serve
+)
 
 func fine(kind register.Kind, fn any) {
 	name := "computed"
@@ -47,7 +51,7 @@ func fine(kind register.Kind, fn any) {
 	} {
 		registry.Register(r)
 	}
-	registry.Register(row{Kind: register.CustomSpan, Name: "k", Func: func(context.Context) (int, error) { return 0, nil }})
+	registry.Register(row{Kind: register.CustomSpan, Name: "k", Func: counted})
 }
 
 func wrong() {
@@ -55,14 +59,14 @@ func wrong() {
 		{Kind: 9, Name: "a", Func: ping},                       // the registration "a" has the unknown kind 9
 		{Kind: other, Func: ping},                              // the registration has the unknown kind 7
 		{Kind: register.HTTPHandler, Name: "b", Func: ping},    // HTTP handler "b" is func(context.Context) error
-		{Kind: register.DBDriver, Name: "c", Func: job(nil)},   // DB driver "c" is github.com/loadgen-go/loadgen/cmd/loadgen/internal/instrument/rewrite/testdata/registrations.job
+		{Kind: register.DBDriver, Name: "c", Func: h},          // DB driver "c" is net/http.HandlerFunc
 		{Kind: register.CustomSpan, Name: "d", Func: two},      // custom span "d" is func(int, int)
 		{Kind: register.CustomSpan, Name: "e", Func: nil},      // custom span "e" is nil
 		{Kind: register.CustomSpan, Name: "f", Func: 7},        // custom span "f" is int
 		{Kind: register.CustomSpan, Name: "", Func: func() {}}, // a registration has no name
 		{0, "g", ping, nil, ""},                                // the registration "g" has the unknown kind 0
 	}
-	registry.Register(row{Kind: register.DBDriver, Name: "h"})              // DB driver "h" is nil
-	_ = register.Validate(row{Kind: register.DBDriver, Func: ping})         // a registration has no name
-	register.Process.Register(register.Registration{Name: "i", Func: ping}) // the registration "i" has the unknown kind 0
+	registry.Register(row{Kind: register.DBDriver, Name: "h"})      // DB driver "h" is nil
+	_ = register.Validate(row{Kind: register.DBDriver, Func: ping}) // a registration has no name
+	register.Process.Register(row{Name: "i", Func: ping})           // the registration "i" has the unknown kind 0
 }
