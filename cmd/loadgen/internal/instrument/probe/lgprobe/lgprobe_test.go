@@ -67,10 +67,27 @@ func entry(t *testing.T, key string) (found *lgprobe.Entry) {
 	return found
 }
 
-// want checks the counts of the entry with a key.
-func want(t *testing.T, key string, begun, ended, broken int64) {
+// A tally is what was counted before a test, by entry: entries stay for as long as the process does, so a test that is
+// run again finds its own.
+type tally map[*lgprobe.Entry][3]int64
+
+// newTally returns what has been counted so far.
+func newTally() tally {
+	before := tally{}
+	for _, e := range seen.entries {
+		b, n, x, _ := e.Counts()
+		before[e] = [3]int64{b, n, x}
+	}
+	return before
+}
+
+// want checks what the entry with a key has counted since.
+func (before tally) want(t *testing.T, key string, begun, ended, broken int64) {
 	t.Helper()
-	if b, e, x, _ := entry(t, key).Counts(); b != begun || e != ended || x != broken {
+	found := entry(t, key)
+	b, e, x, _ := found.Counts()
+	was := before[found]
+	if b, e, x = b-was[0], e-was[1], x-was[2]; b != begun || e != ended || x != broken {
 		t.Errorf("%s: %d calls began, %d ended, %d of them broken: want %d, %d and %d", key, b, e, x, begun, ended,
 			broken)
 	}
@@ -88,6 +105,7 @@ func TestNilStaysNil(t *testing.T) {
 
 // A copy is counted as what it is a copy of.
 func TestAFunctionIsProbedOnce(t *testing.T) {
+	before := newTally()
 	n := 0
 	m := map[string]func(){"first": lgprobe.W("once", "once", func() { n++ })}
 	c := maps.Clone(m)
@@ -95,7 +113,7 @@ func TestAFunctionIsProbedOnce(t *testing.T) {
 	lgprobe.Set("once", c, "set", m["first"])
 	c["copy"]()
 	c["set"]()
-	want(t, "once", 2, 2, 0)
+	before.want(t, "once", 2, 2, 0)
 	if n != 2 {
 		t.Errorf("%d calls", n)
 	}
@@ -108,10 +126,11 @@ func TestAFunctionIsProbedOnce(t *testing.T) {
 
 // What is registered again at the same place under the same key goes on to count in the same entry.
 func TestARegistrationMayBeRepeated(t *testing.T) {
+	before := newTally()
 	for range 3 {
 		lgprobe.W("again", "again", func() {})()
 	}
-	want(t, "again", 3, 3, 0)
+	before.want(t, "again", 3, 3, 0)
 }
 
 var insideEntry = lgprobe.Entry{Site: "inside", Key: "inside"}
@@ -129,10 +148,11 @@ func inside(f func()) func() {
 
 // One literal is evaluated often, and is never wrapped.
 func TestALiteralIsCountedInside(t *testing.T) {
+	before := newTally()
 	a, b := inside(func() {}), inside(func() {})
 	lgprobe.W("x", "copy of inside", a)()
 	b()
-	want(t, "inside", 2, 2, 0)
+	before.want(t, "inside", 2, 2, 0)
 	for _, e := range seen.entries {
 		if e.Key == "copy of inside" {
 			t.Error("the copy has an entry")
@@ -141,6 +161,7 @@ func TestALiteralIsCountedInside(t *testing.T) {
 }
 
 func TestPanicsAndGoexitsAreBroken(t *testing.T) {
+	before := newTally()
 	f := lgprobe.W("broken", "broken", func() { panic("it") })
 	func() {
 		defer func() {
@@ -150,7 +171,7 @@ func TestPanicsAndGoexitsAreBroken(t *testing.T) {
 		}()
 		f()
 	}()
-	want(t, "broken", 1, 1, 1)
+	before.want(t, "broken", 1, 1, 1)
 	done := make(chan bool)
 	g := lgprobe.W("goexit", "goexit", runtime.Goexit)
 	go func() {
@@ -158,13 +179,14 @@ func TestPanicsAndGoexitsAreBroken(t *testing.T) {
 		g()
 	}()
 	<-done
-	want(t, "goexit", 1, 1, 1)
+	before.want(t, "goexit", 1, 1, 1)
 }
 
 // A call that does not return, as that of os.Exit, has begun.
 func TestACallInFlightIsCounted(t *testing.T) {
-	lgprobe.W("flight", "flight", func() { want(t, "flight", 1, 0, 0) })()
-	want(t, "flight", 1, 1, 0)
+	before := newTally()
+	lgprobe.W("flight", "flight", func() { before.want(t, "flight", 1, 0, 0) })()
+	before.want(t, "flight", 1, 1, 0)
 }
 
 func TestObserversSeeEveryCall(t *testing.T) {
@@ -187,6 +209,7 @@ type key string
 type handler func()
 
 func TestGenericHandlersAreProbedIfTheyAreHandlers(t *testing.T) {
+	before := newTally()
 	n := 0
 	generic.Any("generic", "plain", func() { n++ })()
 	generic.Any("generic", key("of named types"), handler(func() { n++ }))()
@@ -196,18 +219,19 @@ func TestGenericHandlersAreProbedIfTheyAreHandlers(t *testing.T) {
 	generic.Any("generic", 1, func() { n++ })()
 	generic.Any("generic", 2, handler(func() { n++ }))()
 	generic.Any("generic", "k", func(int) { n++ })(1)
-	want(t, "plain", 1, 1, 0)
-	want(t, "of named types", 1, 1, 0)
+	before.want(t, "plain", 1, 1, 0)
+	before.want(t, "of named types", 1, 1, 0)
 	if n != 5 {
 		t.Errorf("%d calls", n)
 	}
 }
 
 func TestKeysOfNamedTypesAndOtherProbes(t *testing.T) {
+	before := newTally()
 	m := map[key]handler{}
 	lgprobe.Set("set", m, key("named"), func() {})
 	m["named"]()
-	want(t, lgprobe.S(key("named")), 1, 1, 0)
+	before.want(t, lgprobe.S(key("named")), 1, 1, 0)
 	var keys []string
 	with := func(key string, next func(int)) func(int) { keys = append(keys, key); return next }
 	ints := map[string]func(int){}
@@ -244,9 +268,10 @@ func TestACallAllocatesNothing(t *testing.T) {
 
 // With an observer, somebody asks for the counts.
 func TestProbesAreNotIdleIfThereIsAnObserver(t *testing.T) {
+	before := newTally()
 	lgprobe.Idle()
 	lgprobe.W("idle", "idle", func() {})()
-	want(t, "idle", 1, 1, 0)
+	before.want(t, "idle", 1, 1, 0)
 }
 
 func TestFlushCallsTheFunctionThatIsSet(t *testing.T) {

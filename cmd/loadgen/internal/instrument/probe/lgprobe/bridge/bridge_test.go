@@ -58,6 +58,10 @@ func TestHandlersHavePooledSpansAndMetrics(t *testing.T) {
 	must(t, err)
 	m, err := observable.New(observable.Options{TracerProvider: provider, Histogram: true})
 	must(t, err)
+	if observable.Default() != m { // the test is run again
+		observable.SetDefault(m)
+	}
+	t.Cleanup(func() { observable.SetDefault(nil) })
 	account, err := metrics.New(m, metrics.Options{Namespace: "app"})
 	must(t, err)
 	registry := prometheus.NewPedanticRegistry()
