@@ -67,6 +67,16 @@ func TestTheProbesOfATableMustHaveCountedAllCalls(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
+	var probed *table
+	probed = instrumented(t, scenarios.Compiled, func() { // the call that it is in has begun
+		want := "probes: 1 calls have begun and 0 have ended of 1 calls"
+		if err := probed.check(1); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}).(*table)
+	if err := probed.Call(context.Background(), "key"); err != nil {
+		t.Fatal(err)
+	}
 	if err := instrumented(t, scenarios.None, func() {}).(*table).check(5); err != nil {
 		t.Errorf("a table without probes: %v", err)
 	}
